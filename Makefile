@@ -1,0 +1,36 @@
+# PYTHON=python3.13 chooses the Python that .venv is made with, LAB="--no-browser --port 9999" is
+# handed to JupyterLab.
+
+PY := .venv/bin/python
+LESSONS := $(sort $(wildcard notebooks/*.ipynb))
+
+# Jupyter, IPython, matplotlib and pip write below HOME; where they cannot, they get another.
+ifneq ($(shell test -w "$$HOME" && echo writable),writable)
+export HOME := $(CURDIR)/.venv/home
+endif
+
+.PHONY: help .venv lab test lessons soak
+
+help:
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s%s\n", $$1, $$2 }' Makefile
+
+.venv:
+	@sh tools/setup.sh "$(PYTHON)"
+
+lab: .venv  ## Open the first lesson in JupyterLab.
+	$(PY) -m jupyterlab --ServerApp.root_dir=. \
+	    --LabApp.default_url=/lab/tree/$(firstword $(LESSONS)) \
+	    $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB)
+
+test: .venv  ## Check everything: style, tests, and that every lesson shows what it stores.
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m pytest tests
+	$(PY) -m pytest --nbval notebooks
+	$(PY) tools/execute.py --check $(LESSONS)
+
+lessons: .venv  ## Run every lesson and store what it shows.
+	$(PY) tools/execute.py $(LESSONS)
+
+soak: .venv  ## Repeat what depends on time, ten times on a busy machine (up to 25 minutes).
+	$(PY) tools/soak.py

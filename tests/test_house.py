@@ -1,0 +1,61 @@
+"""No file of ours tells on which machine it was made."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PLACE = re.compile(r"(?<![\w.])/(root|work|opt|home/\w+|Users/\w+)/\w")
+REGISTRY = re.compile(r"\b(pypi|pythonhosted|npmjs|anaconda|deb\.debian)\.(org|com)\b")
+IN_NOTEBOOKS = re.compile(r"/tmp/|site-packages")
+KEEPS_BLANKS = {"sanitize.cfg"}  # an empty replacement is written as one blank
+
+
+@pytest.fixture(scope="module")
+def texts():
+    """{path: text} of all files that git has or would add."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"git cannot list the files: {error}")
+    contents = {}
+    for name in listed.stdout.split("\0"):
+        path = ROOT / name
+        if path.is_file() and b"\0" not in (content := path.read_bytes()):
+            contents[name] = content.decode()
+    return contents
+
+
+def lines_with(pattern, texts):
+    return [
+        f"{name}:{number}: {line}"
+        for name, text in texts.items()
+        for number, line in enumerate(text.split("\n"), 1)
+        if re.search(pattern, line)
+    ]
+
+
+def test_no_path_of_a_machine(texts):
+    assert not lines_with(PLACE, texts)
+
+
+def test_no_temporary_path_in_a_lesson(texts):
+    lessons = {name: text for name, text in texts.items() if name.endswith(".ipynb")}
+    assert not lines_with(IN_NOTEBOOKS, lessons)
+
+
+def test_no_registry(texts):
+    """Where packages come from is for each machine to say."""
+    assert not lines_with(REGISTRY, texts)
+
+
+def test_lines_end_where_they_end(texts):
+    others = {name: text for name, text in texts.items() if name not in KEEPS_BLANKS}
+    assert not lines_with(r"[ \t\r]$", others)
+
+
+def test_files_end_with_one_newline(texts):
+    assert not [name for name, text in texts.items() if text and not re.search(r"[^\n]\n\Z", text)]

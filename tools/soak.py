@@ -1,0 +1,86 @@
+"""Repeat what depends on time on a busy machine; stop at the first failure.
+
+Usage: python tools/soak.py [--rounds 2]
+"""
+
+import argparse
+import contextlib
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+LESSONS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("notebooks/*.ipynb"))
+LIMIT = 25  # minutes, for everything
+BUSY = 2  # processes that only compute
+
+PYTEST = [sys.executable, "-m", "pytest"]
+ROUND = {
+    "tests": [*PYTEST, "-m", "timing and not soak", "tests"],
+    "lessons": [*PYTEST, "--nbval", "notebooks"],
+    "bytes": [sys.executable, "tools/execute.py", "--check", *LESSONS],
+}
+ONCE = {"soak tests": [*PYTEST, "-m", "soak", "tests"]}
+
+COMPUTE = """
+import os
+parent = os.getppid()
+while os.getppid() == parent:  # an orphan ends by itself
+    sum(range(1_000_000))
+"""
+
+
+@contextlib.contextmanager
+def busy_machine():
+    """Let others want the processor as well."""
+    others = [subprocess.Popen([sys.executable, "-c", COMPUTE]) for _ in range(BUSY)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def fault(command, deadline):
+    """Run `command`; None, or what went wrong, with its output printed."""
+    with tempfile.TemporaryFile() as output:
+        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
+        try:
+            left = max(0, deadline - time.monotonic())
+            code = subprocess.run(command, cwd=ROOT, timeout=left, **streams).returncode
+        except subprocess.TimeoutExpired:
+            code = None
+        if code == 0:
+            return None
+        output.seek(0)
+        print(output.read().decode(errors="replace"))
+        return f"not done {LIMIT} minutes after the start" if code is None else f"exit code {code}"
+
+
+def run(name, steps, deadline):
+    """Run `steps`, commands by name, one after the other; exit where one fails."""
+    start = time.monotonic()
+    for step, command in steps.items():
+        if found := fault(command, deadline):
+            sys.exit(f"soak: {name}, {step}: {found}")
+    print(f"{name}: passed in {time.monotonic() - start:.0f} s", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=10)
+    rounds = parser.parse_args().rounds
+    start = time.monotonic()
+    deadline = start + 60 * LIMIT
+    with busy_machine():
+        for number in range(1, rounds + 1):
+            run(f"round {number} of {rounds}", ROUND, deadline)
+        run("once", ONCE, deadline)
+    print(f"soak: all passed in {(time.monotonic() - start) / 60:.1f} of {LIMIT} minutes")
+
+
+if __name__ == "__main__":
+    main()
