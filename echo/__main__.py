@@ -1,0 +1,70 @@
+"""Run one of the echo servers in the foreground, until Ctrl-C.
+
+Talk to it from another terminal:  nc 127.0.0.1 7007
+"""
+
+import argparse
+import ast
+import importlib
+import signal
+import socket
+import sys
+from pathlib import Path
+
+SERVERS = {
+    path.stem.removesuffix("_server"): path
+    for path in sorted(Path(__file__).parent.glob("*_server.py"))
+}
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message}; try {self.prog} --help\n")
+
+
+def port(text):
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number from 0 to 65535")
+    return int(text)
+
+
+def arguments():
+    width = max(map(len, SERVERS))
+    lines = [f"  {name:{width}}  {summary(path)}" for name, path in SERVERS.items()]
+    parser = Parser(
+        prog="python -m echo",
+        description=__doc__,
+        epilog="\n".join(["servers:", *lines]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", choices=SERVERS, metavar="NAME", help="a server listed below")
+    parser.add_argument("port", type=port, metavar="PORT", help="0: any free port")
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
+    return parser.parse_args()
+
+
+def summary(path):
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).splitlines()[0]
+
+
+def main():
+    options = arguments()
+    for number in (signal.SIGINT, signal.SIGTERM):  # end at once, in whatever call we sleep
+        signal.signal(number, signal.SIG_DFL)
+    serve = importlib.import_module(f"echo.{options.name}_server").serve
+    try:
+        family = socket.getaddrinfo(options.host, options.port)[0][0]
+        address = (options.host, options.port)
+        listener = socket.create_server(address, family=family, backlog=4096)
+    except (OSError, UnicodeError) as error:  # UnicodeError: no host can have such a name
+        why = getattr(error, "strerror", "no such host").partition(" (")[0]
+        where = f"{options.host}:{options.port}"
+        sys.exit(f"python -m echo: cannot listen on {where}: {why}; try another port or --host")
+    with listener:
+        host, number = listener.getsockname()[:2]
+        print(f"{options.name} server listening on {host}:{number}; Ctrl-C ends it", flush=True)
+        serve(listener)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""The bench: starts, watches, draws and judges echo servers.
+
+    from echo.lab import start, Tape, check
+
+Each name below is imported from its module when it is first used.
+"""
+
+import importlib
+
+NAMES = {
+    "background": ["Crashed", "leftovers", "settle", "start", "where_is"],
+    "conformance": ["check", "examine"],
+    "exercises": ["predicted"],
+    "show": ["diff", "source"],
+    "trace": ["Tape"],
+}
+HOME = {name: module for module, names in NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in HOME:
+        raise AttributeError(f"echo.lab has no {name!r}; it has {', '.join(sorted(HOME))}")
+    return getattr(importlib.import_module(f"echo.lab.{HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(HOME)

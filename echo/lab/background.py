@@ -1,0 +1,640 @@
+"""Run a server in a background thread, be its client, stop it, and know when it is at rest.
+
+    with start(select_server.serve) as server:
+        client = server.connect()
+        client.send(b"hello")
+        client.recv(100)
+
+A server is any function serve(listener) that never returns.  It is given a listening socket
+that remembers whom it has accepted; nothing else about it is changed.
+"""
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import inspect
+import itertools
+import os
+import socket
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from echo.lab import kernel
+
+BACKLOG = 4096  # ten thousand clients at once need it: the kernel drops who does not fit
+PATIENCE = 2.0  # seconds in which a server must have noticed that it should stop
+REACTION = 1.0  # seconds that a client of ours waits for the server to finish reacting
+
+_servers: dict["Server", None] = {}  # those not ended yet, in order of start
+_owners: dict[int, "Server"] = {}  # thread ident -> the server on whose behalf it runs
+_lock = threading.RLock()
+
+
+class Stopped(SystemExit):
+    """Ends the server's thread.  No `except OSError` or `except Exception` swallows it."""
+
+
+class Crashed(RuntimeError):
+    """The server ended by itself; the message says how, and in which line."""
+
+
+class Listener(socket.socket):
+    """A listening socket on a free port of 127.0.0.1 that remembers whom it has accepted."""
+
+    server: "Server"
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        server = self.server
+        if server.full is not None and not server.full.admits():
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        try:
+            sock, address = super().accept()
+        except BlockingIOError:
+            server.asked_in_vain += 1
+            raise
+        except OSError:
+            if not server.stopping:
+                raise
+            server.said_stop += 1
+            if server.said_stop > 100:  # it swallows whatever we say: it shall not spin
+                threading.Event().wait()
+            raise Stopped from None
+        if server.full is not None:
+            server.full.open = None  # the descriptor that was free is taken
+        sock = server.adopt(sock)
+        if server.stopping:  # it came while we were hanging up
+            hang_up(sock)
+        return sock, address
+
+
+class Client(socket.socket):
+    """A client's socket.  What it does returns once the server has finished reacting.
+
+    If the server has crashed, recv() and send() say how, instead of an empty answer.
+    """
+
+    server: "Server"
+
+    def connect(self, address: Any) -> None:
+        self._naming(super().connect, address)
+        self.server._react()
+
+    def recv(self, *args: Any) -> bytes:
+        data = self._naming(super().recv, *args)
+        if data == b"":
+            self.server.raise_crash()
+        return data
+
+    def send(self, *args: Any) -> int:
+        count = self._naming(super().send, *args)
+        self.server._react()
+        return count
+
+    def sendall(self, *args: Any) -> None:
+        self._naming(super().sendall, *args)
+        self.server._react()
+
+    def shutdown(self, how: int) -> None:
+        self._naming(super().shutdown, how)
+        self.server._react()
+
+    def close(self) -> None:
+        was_open = self.fileno() >= 0
+        super().close()
+        if was_open:
+            self.server._react()
+
+    def _naming(self, call: Callable, *args: Any) -> Any:
+        try:
+            return call(*args)
+        except OSError:
+            self.server.raise_crash()
+            raise
+
+
+class Full:
+    """Lets the bench's accept() fail with EMFILE as if descriptors had run out.
+
+    A server is let in again for each descriptor closed that was open when it was first
+    refused, its spare included.  So a good server recovers and a spinning one spins on.
+    """
+
+    def __init__(self, exempt: set[int]) -> None:
+        self.exempt = exempt
+        self.open: dict[int, tuple[int, int]] | None = None
+
+    def admits(self) -> bool:
+        if self.open is None:
+            self.open = {fd: what for fd, what in descriptors() if fd not in self.exempt}
+            return False
+        now = dict(descriptors())
+        return any(now.get(fd) != what for fd, what in self.open.items())
+
+
+class Flood:
+    """A client whose kernel always has more: real ones pause, and then nothing can be told."""
+
+    def __init__(self) -> None:
+        self.over = False
+        self.reads = 0
+
+    def socket(self, sock: socket.socket) -> socket.socket:
+        flooded = Flooded(fileno=sock.detach())
+        flooded.flood = self
+        return flooded
+
+
+class Flooded(socket.socket):
+    """The server's end of a flooding client.  One byte really lies there, unread."""
+
+    flood: Flood
+
+    def recv(self, size: int, *flags: int) -> bytes:
+        if self.flood.over:
+            return super().recv(size, *flags)
+        self.flood.reads += 1
+        return b"x" * min(size, 1024)
+
+    def send(self, data: Any, *flags: int) -> int:
+        return super().send(data, *flags) if self.flood.over else len(data)
+
+    def sendall(self, data: Any, *flags: int) -> None:
+        if self.flood.over:
+            super().sendall(data, *flags)
+
+
+def descriptors() -> Iterator[tuple[int, tuple[int, int]]]:
+    """Each open descriptor of this process, and what it is open on."""
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            status = os.fstat(int(name))
+            yield int(name), (status.st_dev, status.st_ino)
+
+
+class Server:
+    """A server that runs in a thread of this process; made by start()."""
+
+    def __init__(self, serve: Callable, tape: Any = None, buffer: int | None = None) -> None:
+        self.serve = checked(serve)
+        self.tape = tape
+        self.buffer = buffer
+        self.name = name_of(serve)
+        self.crash: str | None = None  # how it ended, if it ended by itself
+        self.stopping = False
+        self.said_stop = self.asked_in_vain = 0
+        self.arrived = 0  # clients accepted so far
+        self.roles: dict[int, str] = {}  # descriptor -> "listener", "client 1", ...
+        self.full: Full | None = None
+        self.flooding: Flood | None = None
+        self.lowest = 0  # accepted sockets get descriptors from this number on
+        self.threads: set[threading.Thread] = set()
+        self._accepted: list[weakref.ref] = []
+        self._clients: list[weakref.ref] = []
+        self._others_epolls = epolls()
+        self.cell, self.run = current_cell()
+        for other in list(_servers):  # the same cell once more: its server of last time ends
+            if self.cell is not None and other.cell == self.cell and other.run != self.run:
+                other.end()
+
+        self.listener = Listener()
+        self.listener.server = self
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF) if buffer else ():
+            self.listener.setsockopt(socket.SOL_SOCKET, option, buffer)  # accepted ones inherit
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(BACKLOG)
+        self.address = self.listener.getsockname()
+        self.roles[self.listener.fileno()] = "listener"
+
+        self.thread = threading.Thread(target=self._serve, name=self.name, daemon=True)
+        with _lock:
+            _servers[self] = None
+            threading.Thread.start = start_and_own  # type: ignore[method-assign]
+        if tape is not None:
+            tape.attach(self)
+        self._launch(self.thread)
+        self._react()
+
+    # -- the server's own threads -------------------------------------------------------
+
+    def _serve(self) -> None:
+        try:
+            self.serve(self.listener)
+            if not self.stopping:
+                self.crash = "serve() returned, but a server runs for ever"
+        finally:
+            self._report(sys.exc_info()[1])
+            if self.tape is not None:
+                self.tape.detach(self)
+            self.hang_up()
+
+    def _report(self, error: BaseException | None) -> None:
+        """Keep what the error says, and not the error: its frames would keep sockets open."""
+        if error is not None and not self.stopping and self.crash is None:
+            said = str(error)
+            if isinstance(error, KeyError) and error.args[0] in self.roles:  # never a number
+                said = f"the descriptor of {self.roles[error.args[0]]}"
+            text = f"{type(error).__name__}: {said}".rstrip(": ")
+            self.crash = f"the server crashed: {text}{place(error, self.serve)}"
+
+    def _launch(self, thread: threading.Thread) -> None:
+        """Start a thread that belongs to this server; whatever it raises is ours to tell."""
+        run = thread.run
+
+        def body() -> None:
+            _owners[threading.get_ident()] = self
+            try:
+                run()
+            except BaseException as error:
+                self._report(error)
+                if self.crash is not None:  # no client shall wait for an answer in vain
+                    self.hang_up()
+            finally:
+                _owners.pop(threading.get_ident(), None)
+                self.threads.discard(thread)
+
+        thread.run = body  # type: ignore[method-assign]
+        self.threads.add(thread)
+        try:
+            _start(thread)
+        except RuntimeError:  # can't start new thread
+            self.threads.discard(thread)
+            raise
+
+    def adopt(self, sock: socket.socket) -> socket.socket:
+        """Note an accepted socket; on a tape it becomes one that writes down its calls."""
+        if self.lowest:
+            sock = renumbered(sock, self.lowest)
+        self.arrived += 1
+        self.roles[sock.fileno()] = f"client {self.arrived}"
+        if self.flooding is not None:
+            sock = self.flooding.socket(sock)
+        elif self.tape is not None:
+            sock = self.tape.socket(sock)
+        if len(self._accepted) % 256 == 255:
+            self._accepted = [ref for ref in self._accepted if is_open(ref())]
+        self._accepted.append(weakref.ref(sock))
+        return sock
+
+    # -- what the bench and the suite ask of it -----------------------------------------
+
+    def connect(self) -> Client:
+        """A client's socket, connected; every wait of it ends after 5 seconds."""
+        client = Client()
+        client.server = self
+        client.settimeout(5)
+        self._clients.append(weakref.ref(client))
+        try:
+            client.connect(self.address)
+        except BaseException:
+            socket.socket.close(client)
+            raise
+        return client
+
+    def accepted(self) -> list[socket.socket]:
+        """The sockets accepted so far that are still open."""
+        return [sock for ref in self._accepted if is_open(sock := ref())]
+
+    def clients(self) -> list[Client]:
+        """The sockets made by connect() that are still open."""
+        return [sock for ref in self._clients if is_open(sock := ref())]
+
+    def tids(self) -> list[int]:
+        """The kernel's numbers of the server's threads."""
+        return [thread.native_id for thread in list(self.threads) if thread.native_id]
+
+    def cpu(self) -> float:
+        """Seconds of processor time used by the server's threads that live now."""
+        seconds = 0.0
+        for thread in list(self.threads):
+            with contextlib.suppress(OSError, TypeError):  # it has ended, or not begun
+                seconds += time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+        return seconds
+
+    def descriptors(self) -> int:
+        """How many descriptors it holds: listener, accepted sockets, epoll instances."""
+        listening = self.listener.fileno() >= 0
+        return listening + len(self.accepted()) + len(epolls() - self._others_epolls)
+
+    def run_out_of_descriptors(self, but_for: Iterable[int] = ()) -> None:
+        """From now on accept() fails with EMFILE, until the server closes a descriptor.
+
+        `but_for`: descriptors that are not the server's, beside those of connect()'s clients.
+        """
+        self.full = Full({*but_for, *(client.fileno() for client in self.clients())})
+
+    @contextlib.contextmanager
+    def number_descriptors_from(self, lowest: int) -> Iterator[None]:
+        """Inside the block, accepted sockets have descriptors from `lowest` on."""
+        self.lowest = lowest
+        try:
+            yield
+        finally:
+            self.lowest = 0
+
+    @contextlib.contextmanager
+    def flood(self) -> Iterator["Flood"]:
+        """Inside the block, whoever is accepted always has more to say."""
+        self.flooding = flood = Flood()
+        try:
+            yield flood
+        finally:
+            self.flooding, flood.over = None, True
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of its threads have ended.
+
+        Thread.is_alive() lies after an interrupted join() (CPython 3.10 to 3.12), and a
+        thread that was stopped while it was leaving may still be in our set.
+        """
+        running = sys._current_frames()
+        return not any(thread.ident in running for thread in list(self.threads))
+
+    def _react(self) -> None:
+        """Wait until the server has finished reacting; let it be if it does not."""
+        if threading.get_ident() not in _owners and not self.stopping:
+            with contextlib.suppress(TimeoutError):
+                settle(self, REACTION)
+
+    # -- the end ------------------------------------------------------------------------
+
+    def hang_up(self) -> None:
+        """Wake whoever sleeps on one of the server's sockets: it finds the end of input."""
+        for sock in self.accepted():
+            hang_up(sock)
+        hang_up(self.listener)
+
+    def end(self) -> bool:
+        """Stop without a word; False if a thread would not end within PATIENCE."""
+        self.stopping = True
+        deadline = time.monotonic() + PATIENCE
+        for sock in self.accepted():
+            hang_up(sock)
+        pause = time.monotonic() + 0.03  # time for a framework to close its connections itself
+        while self.accepted() and not self.ended and time.monotonic() < pause:
+            time.sleep(0.001)
+        while not self.ended and time.monotonic() < deadline:
+            self.hang_up()
+            moment = time.monotonic() + 0.05
+            while not self.ended and time.monotonic() < moment:
+                time.sleep(0.001)
+            for thread in list(self.threads):  # it looks at no socket, or not at what it says
+                if thread.ident is not None:
+                    raise_in(thread.ident, Stopped)
+        if not self.ended:
+            return False
+        if self.tape is not None:
+            self.tape.detach(self)
+        for sock in [self.listener, *self.accepted()]:
+            socket.socket.close(sock)
+        with _lock:
+            _servers.pop(self, None)
+            if not _servers:
+                threading.Thread.start = _start  # type: ignore[method-assign]
+        return True
+
+    def stop(self) -> None:
+        """End the server.  Raises Crashed if it had ended by itself before."""
+        ended = self.end()
+        self.raise_crash()
+        if not ended:
+            raise RuntimeError(
+                f"the {self.name} server did not stop within {PATIENCE:.0f} seconds: "
+                "does it swallow every exception, or sleep somewhere else?"
+            )
+
+    def raise_crash(self) -> None:
+        if self.crash is not None:
+            raise Crashed(self.crash) from None
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None or (issubclass(kind, Exception) and not issubclass(kind, Crashed)):
+            self.stop()
+        else:  # an interrupt is not to be held up, and a crash has been told
+            self.end()
+
+    def __repr__(self) -> str:
+        state = self.crash or ("stopped" if self.stopping else "running in the background")
+        return f"<{self.name} server, {state}>"
+
+
+def start(serve: Callable, tape: Any = None, buffer: int | None = None) -> Server:
+    """Run serve(listener) in a background thread, on a free port of 127.0.0.1.
+
+    `tape`: a Tape on which its system calls are recorded.  `buffer`: size in bytes of the
+    kernel's socket buffers on the server's side; by default they hold megabytes.
+
+    The server runs until its `with` block ends, stop() is called, or the same cell of a
+    notebook is run again.
+    """
+    return Server(serve, tape, buffer)
+
+
+def settle(server: Server, patience: float = PATIENCE) -> None:
+    """Return when the server has finished reacting to whatever has happened so far.
+
+    It has when each of its threads sleeps in a wait for which nothing is ready.  A server
+    that never sleeps has when it has twice asked for clients in vain while nothing lay unread.
+    Raises TimeoutError after `patience` seconds.
+    """
+    deadline = time.monotonic() + patience
+    while not server.ended:
+        try:
+            if kernel.rests(server.tids()) or asks_in_vain(server):
+                return
+        except kernel.NotTold:
+            if nothing_moves(server, seconds=0.05):
+                return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the {server.name} server is still busy after {patience:g} seconds")
+
+
+def asks_in_vain(server: Server) -> bool:
+    """It has looked for clients twice, found none, and nothing has moved meanwhile."""
+    before = server.asked_in_vain
+    return nothing_moves(server, seconds=0.005) and server.asked_in_vain - before >= 2
+
+
+def nothing_moves(server: Server, seconds: float) -> bool:
+    before = kernel.unread([server.listener, *server.accepted()])
+    time.sleep(seconds)
+    return kernel.unread([server.listener, *server.accepted()]) == before
+
+
+def leftovers(stop: bool = False) -> None:
+    """Print how many threads and sockets of ours are still there, and which.
+
+    With `stop`, first end every server and close every socket that start() and connect()
+    have made or that a variable of the notebook holds.
+    """
+    if stop:
+        for server in list(_servers):
+            server.end()
+        for sock in sockets_of_the_notebook():
+            socket.socket.close(sock)
+    threads = [thread for server in _servers for thread in server.threads]
+    sockets = set(sockets_of_the_notebook())
+    for server in _servers:
+        sockets.update([server.listener, *server.accepted(), *server.clients()])
+    count = sum(map(is_open, sockets))
+    print(f"{amount(len(threads), 'thread')}, {amount(count, 'socket')} left")
+    for server in _servers:
+        print(f"the {server.name} server {server.crash or 'is ' + where_is(server)}")
+
+
+def where_is(server: Server) -> str:
+    """What the server's thread is doing now: "asleep in pselect6", "running", "ended".
+
+    The names are those of system calls (proc(5): /proc/<pid>/task/<tid>/syscall).
+    """
+    while not server.ended:
+        try:
+            calls = sorted({kernel.asleep_in(tid) or "" for tid in server.tids()})
+        except ProcessLookupError:
+            continue  # one thread fewer: look again
+        except kernel.NotTold as untold:
+            return f"running or asleep: {untold.__doc__}"
+        return ", ".join(f"asleep in {call}" if call else "running" for call in calls)
+    return "ended"
+
+
+# -- small things -----------------------------------------------------------------------
+
+
+def amount(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def is_open(sock: socket.socket | None) -> bool:
+    return sock is not None and sock.fileno() >= 0
+
+
+def hang_up(sock: socket.socket) -> None:
+    """Shut both directions, twice: a second one makes a listener readable as well."""
+    for _ in range(2):
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def renumbered(sock: socket.socket, lowest: int) -> socket.socket:
+    """The same socket under the first free descriptor from `lowest` on."""
+    number = fcntl.fcntl(sock, fcntl.F_DUPFD_CLOEXEC, lowest)
+    sock.close()
+    return socket.socket(fileno=number)
+
+
+def epolls() -> set[int]:
+    """The descriptors of this process that are epoll instances."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{name}") == "anon_inode:[eventpoll]":
+                found.add(int(name))
+    return found
+
+
+def raise_in(ident: int, error: type[BaseException]) -> None:
+    """Raise an exception in another thread, as soon as that runs Python code again."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(error))
+
+
+def checked(serve: Any) -> Callable:
+    if not callable(serve):
+        hint = f": {name_of(serve)}_server.serve" if inspect.ismodule(serve) else ""
+        raise TypeError(f"start() takes the function serve(listener){hint}")
+    if inspect.iscoroutinefunction(serve):
+        raise TypeError(
+            "start() takes a plain function; for a coroutine: "
+            "start(lambda listener: asyncio.run(serve(listener)))"
+        )
+    return serve
+
+
+def name_of(serve: Any) -> str:
+    module = getattr(serve, "__module__", None) or getattr(serve, "__name__", "?")
+    if module == "__main__":
+        return f"{serve.__name__}()" if hasattr(serve, "__name__") else "your"
+    return module.rpartition(".")[2].removesuffix("_server")
+
+
+def place(error: BaseException, serve: Callable) -> str:
+    """Where in the server's own code an error arose, as its reader counts lines."""
+    code = getattr(serve, "__code__", None)
+    file = getattr(serve, "__globals__", {}).get("__file__")  # a cell has none
+    found = ""
+    trace = error.__traceback__
+    while code is not None and trace is not None:
+        frame = trace.tb_frame.f_code
+        if frame.co_filename == code.co_filename:
+            if file:
+                found = f" ({Path(file).name}, line {trace.tb_lineno})"
+            else:
+                line = trace.tb_lineno - frame.co_firstlineno + 1
+                found = f" (line {line} of {frame.co_name})"
+        trace = trace.tb_next
+    return found
+
+
+def current_cell() -> tuple[str | None, str | None]:
+    """The notebook cell that runs now, and this very run of it; (None, None) elsewhere.
+
+    JupyterLab sends a cell's id; nbclient and nbval send none, so there it is its source.
+    """
+    with contextlib.suppress(ImportError, AttributeError, KeyError):
+        from IPython import get_ipython
+
+        parent = get_ipython().get_parent()
+        cell = parent["metadata"].get("cellId") or parent["content"]["code"]
+        return cell, parent["header"]["msg_id"]
+    return None, None
+
+
+def sockets_of_the_notebook() -> list[socket.socket]:
+    """The open sockets that a variable of the notebook holds, itself or in a container."""
+    try:
+        from IPython import get_ipython
+
+        names = get_ipython().user_ns
+    except (ImportError, AttributeError):
+        return []
+    found: dict[int, socket.socket] = {}
+    seen: set[int] = set()
+    todo = list(names.values())
+    while todo:
+        value = todo.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, socket.socket):
+            found[id(value)] = value
+        elif isinstance(value, dict):
+            todo += itertools.chain(value.keys(), value.values())
+        elif isinstance(value, list | tuple | set | frozenset):
+            todo += value
+    return [sock for sock in found.values() if is_open(sock)]
+
+
+_start = threading.Thread.start
+
+
+def start_and_own(thread: threading.Thread) -> None:
+    """Thread.start() while a server lives: a thread that its threads start is its own."""
+    server = _owners.get(threading.get_ident())
+    if server is None:
+        _start(thread)
+    else:
+        server._launch(thread)
+
+
+def owner() -> Server | None:
+    """The server on whose behalf the calling thread runs, if any."""
+    return _owners.get(threading.get_ident())

@@ -1,0 +1,749 @@
+"""What every echo server must do: one plain function for each requirement.
+
+    check(serve)              # in a notebook: from easy to hard, up to the first failure
+    examine(serve, one)       # for pytest: one requirement, raises Failed
+
+A requirement takes a running server as the suite sees it, a Subject.  Its name is what is
+required and its docstring the reason.  All but one run with kernel buffers small enough to be
+filled (16 KiB are asked for; Linux doubles that, socket(7)).
+"""
+
+import ast
+import contextlib
+import inspect
+import os
+import resource
+import socket
+import statistics
+import struct
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from echo.lab.background import Server, settle, start, where_is
+
+SOON = 2  # seconds by which anything that works has happened
+BUFFER = 16 * 1024  # what we ask the kernel to hold in each direction, in bytes
+LONG = 4 * 1024 * 1024  # more than the buffers and any sensible server hold for one client
+REQUIREMENTS: list[Callable] = []
+
+
+class Failed(AssertionError):
+    """The server does not meet a requirement; the message is the conversation."""
+
+
+def requirement(again: str, buffer: int | None = BUFFER) -> Callable:
+    """Add a function to the suite.  `again`: code that shows the same without the suite."""
+
+    def add(function: Callable) -> Callable:
+        function.again, function.buffer = inspect.cleandoc(again), buffer  # type: ignore[attr-defined]
+        REQUIREMENTS.append(function)
+        return function
+
+    return add
+
+
+# -- a server, and clients that remember what was said ----------------------------------------
+
+
+class Subject:
+    """A running server as a requirement sees it, and the conversation with it so far."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.lines: list[str] = []
+        self.talkers: list[Talker] = []
+
+    def connect(self) -> "Talker":
+        self.talkers.append(talker := Talker(self, f"client {len(self.talkers) + 1}"))
+        return talker
+
+    def settle(self, patience: float = SOON) -> None:
+        """Wait until it has reacted; if it will not come to rest, something else tells."""
+        with contextlib.suppress(TimeoutError):
+            settle(self.server, patience)
+
+    def expect(self, holds: bool, line: str) -> None:
+        if not holds:
+            self.fail(line)
+
+    def fail(self, *lines: str) -> None:
+        self.settle(0.2)  # it may be about to crash
+        raise Failed("\n".join([*self.lines, *lines, *self.state()]))
+
+    def state(self) -> Iterator[str]:
+        if self.server.crash is not None:
+            yield self.server.crash
+            return
+        yield f"the server is {where_is(self.server)}"
+        if self.server.arrived == 0:
+            yield "it has not accepted anybody"
+
+    def expect_asleep(self) -> None:
+        """Nothing happens, so it uses no processor time; ours and that of others not counted."""
+        self.settle()
+        before, began = self.server.cpu(), time.monotonic()
+        time.sleep(0.2)
+        busy = (self.server.cpu() - before) / (time.monotonic() - began)
+        self.expect(busy < 0.1, "nothing happens, and yet the server is busy all the time")
+
+    def close(self) -> None:
+        for talker in self.talkers:
+            talker.sock.close()
+
+
+class Talker:
+    """A client that writes down what it says and hears."""
+
+    def __init__(self, subject: Subject, name: str) -> None:
+        self.subject, self.name = subject, name
+        self.sock = socket.socket()
+        if subject.server.buffer:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, subject.server.buffer)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, subject.server.buffer)
+        self.sock.settimeout(SOON)
+        try:
+            self.sock.connect(subject.server.address)
+        except OSError as error:
+            self.sock.close()
+            subject.fail(f"{name} cannot connect: {error.strerror or error}")
+        self.note("connects")
+
+    def note(self, what: str) -> None:
+        self.subject.lines.append(f"{self.name} {what}")
+
+    def says(self, data: bytes) -> None:
+        self.note(f"sends     {short(data)}")
+        try:
+            self.sock.sendall(data)
+        except OSError as error:
+            self.subject.fail(f"{self.name} cannot send: {error.strerror or error}")
+
+    @contextlib.contextmanager
+    def saying(self, data: bytes) -> Iterator[None]:
+        """Send from a second thread, so that we can do something else meanwhile."""
+        self.note(f"sends     {short(data)}")
+
+        def body() -> None:
+            with contextlib.suppress(OSError):  # then the reader will miss it
+                self.sock.sendall(data)
+
+        thread = threading.Thread(target=body, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)  # if all went well, it has been sent
+            thread.join(SOON)
+
+    def hears(self, data: bytes) -> None:
+        """Exactly these bytes, in as many pieces as they come."""
+        got, end = self.receive(len(data))
+        if got != data:
+            came = short(got) if got else "nothing"
+            if got and data.startswith(got):
+                came = short(got) if len(data) <= 20 else "a part of it"
+            elif got and len(got) == len(data) > 20:
+                came = f"{short(got)}, but not those"
+            self.note(f"expects   {short(data)}")
+            self.subject.fail(f"{self.name} receives  {came}{end}")
+        self.note(f"receives  {short(data)}")
+
+    def hears_the_end(self) -> None:
+        got, end = self.receive(1)
+        if got or end != ", then b'': the end":
+            self.note("expects   b'': the end")
+            came = "more bytes" if got else "nothing"
+            self.subject.fail(f"{self.name} receives  {came}{end}")
+        self.note("receives  b'': the end")
+
+    def receive(self, count: int) -> tuple[bytes, str]:
+        """Up to `count` bytes, and what kept us from having more."""
+        data = bytearray()
+        try:
+            while len(data) < count:
+                if not (piece := self.sock.recv(count - len(data))):
+                    return bytes(data), ", then b'': the end"
+                data += piece
+        except TimeoutError:
+            return bytes(data), f", then nothing for {SOON} seconds" if data else ""
+        except OSError as error:
+            return bytes(data), f", then an error: {error.strerror}"
+        return bytes(data), ""
+
+    def stuffs(self, most: int = LONG) -> bytes:
+        """Send without reading for as long as the server takes more; return what it took."""
+        data = os.urandom(most)
+        sent = 0
+        self.sock.setblocking(False)
+        for _ in range(3):  # the kernel may still be moving what it has
+            with contextlib.suppress(BlockingIOError):
+                while sent < most:
+                    sent += self.sock.send(data[sent : sent + BUFFER])
+            self.subject.settle()
+        self.sock.settimeout(SOON)
+        self.note("sends as much as it can, and reads nothing")
+        return data[:sent]
+
+    def finishes(self) -> None:
+        self.note("says that it has finished: shutdown(SHUT_WR)")
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def leaves(self) -> None:
+        self.note("closes")
+        self.sock.close()
+
+    def resets(self) -> None:
+        """Leave without a goodbye: close() sends RST instead of FIN (socket(7), SO_LINGER)."""
+        self.note("resets the connection")
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+
+def short(data: bytes) -> str:
+    return repr(data) if len(data) <= 20 else f"{len(data):,} bytes".replace(",", " ")
+
+
+# -- the bytes ----------------------------------------------------------------------------
+
+
+@requirement(
+    again="""
+    client = server.connect()
+    client.send(b'hello')
+    client.recv(100)
+    """,
+)
+def sends_back_what_it_receives(server: Subject) -> None:
+    """An echo, and not only of the first message."""
+    client = server.connect()
+    for message in [b"hello", b"\0", b"hello again"]:
+        client.says(message)
+        client.hears(message)
+
+
+@requirement(
+    again="""
+    client = server.connect()
+    client.shutdown(socket.SHUT_WR)
+    client.recv(100)
+    """,
+)
+def closes_when_the_client_has_finished(server: Subject) -> None:
+    """End of input is answered with end of output."""
+    client = server.connect()
+    client.says(b"hello")
+    client.hears(b"hello")
+    client.finishes()
+    client.hears_the_end()
+
+
+@requirement(
+    again="""
+    for word in [b'one', b'two']:
+        with server.connect() as client:
+            client.send(word)
+            print(client.recv(100))
+    """,
+)
+def serves_one_client_after_another(server: Subject) -> None:
+    """A server is not finished when its first client is."""
+    for word in [b"one", b"two", b"three"]:
+        client = server.connect()
+        client.says(word)
+        client.hears(word)
+        client.leaves()
+
+
+@requirement(
+    again="""
+    client = server.connect()
+    client.settimeout(1)
+    client.sendall(bytes(100_000))
+    sum(len(client.recv(1000)) for _ in range(100))
+    """,
+)
+def sends_back_a_message_longer_than_the_buffers(server: Subject) -> None:
+    """One recv() is not one message, and neither is one send()."""
+    data = os.urandom(LONG)
+    client = server.connect()
+    with client.saying(data):
+        client.hears(data)
+
+
+# -- many clients ---------------------------------------------------------------------------
+
+
+@requirement(
+    again="""
+    silent, client = server.connect(), server.connect()
+    client.send(b'hello')
+    client.recv(100)
+    """,
+)
+def serves_a_second_client_while_the_first_is_silent(server: Subject) -> None:
+    """The reason for this course."""
+    server.connect()
+    client = server.connect()
+    client.says(b"hello")
+    client.hears(b"hello")
+
+
+@requirement(
+    again="""
+    clients = [server.connect() for _ in range(200)]
+    clients[150].send(b'hello')
+    clients[150].recv(100)
+    """,
+)
+def serves_two_hundred_clients_in_any_order(server: Subject) -> None:
+    """State belongs to a connection; none of it is shared."""
+    clients = [server.connect() for _ in range(200)]
+    server.lines = ["clients 1 to 200 connect, and each sends its own number"]
+    for number, client in enumerate(clients):
+        client.sock.send(b"%d" % number)
+    for number, client in reversed(list(enumerate(clients))):
+        client.hears(b"%d" % number)
+        del server.lines[1:]  # who was answered is of no interest
+
+
+# -- the ways in which a client leaves ---------------------------------------------------------
+
+
+@requirement(
+    again="""
+    client = server.connect()
+    client.send(b'hello')
+    client.shutdown(socket.SHUT_WR)
+    client.recv(100), client.recv(100)
+    """,
+)
+def answers_a_client_that_sends_and_finishes_at_once(server: Subject) -> None:
+    """The message and the end of input arrive together, and both count."""
+    for _ in range(3):
+        client = server.connect()
+        client.says(b"hello")
+        client.finishes()
+        client.hears(b"hello")
+        client.hears_the_end()
+
+
+@requirement(
+    again="""
+    import struct
+    client = server.connect()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    client.close()
+    """,
+)
+def survives_a_client_that_resets(server: Subject) -> None:
+    """ECONNRESET is news about one client, not about the server."""
+    server.connect().resets()
+    server.settle()
+    client = server.connect()
+    client.says(b"x")
+    client.resets()
+    server.settle()
+    client = server.connect()
+    client.stuffs()
+    client.resets()
+    server.settle()
+    sends_back_what_it_receives(server)
+
+
+@requirement(
+    again="""
+    client = server.connect()
+    client.send(b'!', socket.MSG_OOB)
+    client.send(b'hello')
+    client.recv(100)
+    """,
+)
+def survives_urgent_data(server: Subject) -> None:
+    """A byte sent with MSG_OOB is not in the stream: recv() does not return it (tcp(7))."""
+    client = server.connect()
+    client.note("sends     b'!', urgent")
+    client.sock.send(b"!", socket.MSG_OOB)
+    server.settle()
+    client.says(b"hello")
+    client.hears(b"hello")
+
+
+@requirement(
+    again="""
+    for _ in range(20):
+        server.connect().close()
+    server.descriptors()
+    """,
+)
+def gives_its_descriptors_back(server: Subject) -> None:
+    """A leak of one descriptor a client is an outage a thousand clients later."""
+    sends_back_what_it_receives(server)
+    server.talkers[-1].leaves()
+    server.settle()
+    before = server.server.descriptors()
+    for leave in [Talker.leaves, Talker.resets] * 10:
+        client = server.connect()
+        client.says(b"x")
+        client.hears(b"x")
+        leave(client)
+    server.lines = ["twenty clients connect, send b'x', receive it and leave"]
+    deadline = time.monotonic() + SOON
+    while server.server.descriptors() > before and time.monotonic() < deadline:
+        time.sleep(0.001)
+    leaked = server.server.descriptors() - before
+    server.expect(leaked <= 0, f"the server still holds {leaked} descriptors of theirs")
+
+
+# -- clients that do not read -------------------------------------------------------------------
+
+
+@requirement(
+    again="""
+    client = server.connect()
+    client.settimeout(1)
+    client.send(bytes(1_000_000))
+    count = 0
+    while data := client.recv(100_000):
+        count += len(data)
+        print(count)
+    """,
+)
+def loses_nothing_when_the_client_reads_late(server: Subject) -> None:
+    """send() takes what fits and no more; the rest is still owed."""
+    data = os.urandom(LONG)
+    client = server.connect()
+    with client.saying(data):
+        server.settle()
+        client.note("begins to read")
+        client.hears(data)
+
+
+@requirement(
+    again="""
+    client = server.connect()
+    client.send(bytes(1_000_000))
+    client.shutdown(socket.SHUT_WR)
+    count = 0
+    while data := client.recv(100_000):
+        count += len(data)
+    count
+    """,
+)
+def finishes_its_answer_to_a_half_closed_client(server: Subject) -> None:
+    """A client that will send no more may still be listening."""
+    client = server.connect()
+    data = client.stuffs(8 * BUFFER)
+    client.finishes()
+    server.settle()
+    client.note("begins to read")
+    client.hears(data)
+    client.hears_the_end()
+
+
+@requirement(
+    again="""
+    deaf, client = server.connect(), server.connect()
+    deaf.setblocking(False)
+    deaf.send(bytes(10_000_000))
+    client.send(b'hello')
+    client.recv(100)
+    """,
+)
+def serves_a_second_client_while_the_first_does_not_read(server: Subject) -> None:
+    """A full send buffer must stop the echo to one client, not to all."""
+    deaf = server.connect()
+    owed = deaf.stuffs()
+    deaf.receive(len(owed) // 2)  # now there is room for some of the rest, but not for all
+    deaf.note("reads a half of what it is owed")
+    server.settle()
+    client = server.connect()
+    client.says(b"hello")
+    client.hears(b"hello")
+
+
+@requirement(
+    again="""
+    client = server.connect()
+    client.settimeout(1)
+    client.sendall(bytes(100_000_000))
+    """,
+)
+def stops_reading_from_a_client_that_does_not_read(server: Subject) -> None:
+    """Backpressure: otherwise one client can fill our memory."""
+    took = server.connect().stuffs()
+    server.expect(len(took) < LONG, f"the server takes all of its {short(took)}")
+
+
+# -- what it costs --------------------------------------------------------------------------
+
+
+@requirement(
+    again="""
+    client = server.connect()
+    before = server.cpu()
+    time.sleep(1)
+    server.cpu() - before < 0.1
+    """,
+)
+def sleeps_while_its_clients_are_silent(server: Subject) -> None:
+    """A socket is nearly always writable: asking about that without need is a busy loop."""
+    client = server.connect()
+    server.connect()
+    client.says(b"x")
+    client.hears(b"x")
+    server.expect_asleep()
+
+
+@requirement(
+    again="""
+    client = server.connect()
+    client.setblocking(False)
+    client.send(bytes(10_000_000))
+    before = server.cpu()
+    time.sleep(1)
+    server.cpu() - before < 0.1
+    """,
+)
+def sleeps_while_a_client_does_not_read(server: Subject) -> None:
+    """Unread input keeps a socket readable: do not ask if you do not mean to read."""
+    server.connect().stuffs()
+    server.expect_asleep()
+
+
+@requirement(
+    again="""
+    client = server.connect()
+    client.setblocking(False)
+    client.send(bytes(10_000_000))
+    client.shutdown(socket.SHUT_WR)
+    before = server.cpu()
+    time.sleep(1)
+    server.cpu() - before < 0.1
+    """,
+)
+def sleeps_while_a_half_closed_client_does_not_read(server: Subject) -> None:
+    """So does end of input, for ever: having seen it once, do not ask again."""
+    client = server.connect()
+    client.stuffs(8 * BUFFER)
+    client.finishes()
+    server.expect_asleep()
+
+
+@requirement(
+    again="""
+    client = server.connect()
+    for _ in range(5):
+        began = time.time()
+        client.sendall(bytes(16_384))
+        count = 0
+        while count < 16_384:
+            count += len(client.recv(16_384))
+        print(time.time() - began)
+    """,
+    buffer=None,
+)
+def does_not_stall_in_the_middle_of_an_answer(server: Subject) -> None:
+    """A second small write waits until the first is acknowledged, and the client's kernel is
+    in no hurry to do that (Nagle's algorithm; TCP_NODELAY turns it off, tcp(7))."""
+    client = server.connect()
+    times = []
+    for _ in range(21):
+        began = time.perf_counter()
+        client.says(bytes(BUFFER))
+        client.hears(bytes(BUFFER))
+        times.append(time.perf_counter() - began)
+    server.lines = [f"client 1 sends {short(bytes(BUFFER))} and receives them, 21 times"]
+    server.expect(statistics.median(times) < 0.02, "each time there is a pause in between")
+
+
+@requirement(
+    again="""
+    # no three lines show this: it takes a client who always has more to say
+    """,
+)
+def serves_a_quiet_client_beside_a_flood(server: Subject) -> None:
+    """Who reads until nothing is left never gets to the others while one client has more."""
+    quiet = server.connect()
+    server.settle()
+    with server.server.flood() as flood:
+        loud = server.connect()
+        loud.note("sends without a pause, and reads as fast")
+        loud.sock.send(b"x")
+        while not flood.reads and not server.server.ended and server.server.arrived < 2:
+            time.sleep(0.001)
+        quiet.says(b"hello")
+        quiet.hears(b"hello")
+
+
+# -- limits ---------------------------------------------------------------------------------
+
+
+@requirement(
+    again="""
+    client = server.connect()
+    server.run_out_of_descriptors()
+    late = server.connect()
+    client.send(b'hello')
+    client.recv(100)
+    """,
+)
+def goes_on_when_descriptors_run_out(server: Subject) -> None:
+    """accept() fails with EMFILE: serve those who are there, and others when some have left."""
+    clients = [server.connect(), server.connect()]
+    for client in clients:
+        client.says(b"hello")
+        client.hears(b"hello")
+    server.server.run_out_of_descriptors({talker.sock.fileno() for talker in clients})
+    server.lines.append("from now on accept() fails with EMFILE")
+    server.connect()
+    server.settle()
+    for client in clients:
+        client.says(b"still here")
+        client.hears(b"still here")
+    clients[0].leaves()
+    server.settle()
+    client = server.connect()
+    client.says(b"is there room now?")
+    client.hears(b"is there room now?")
+
+
+@requirement(
+    again="""
+    client = server.connect()
+    server.run_out_of_descriptors()
+    late = server.connect()
+    before = server.cpu()
+    time.sleep(1)
+    server.cpu() - before < 0.1
+    """,
+)
+def sleeps_when_descriptors_have_run_out(server: Subject) -> None:
+    """Who cannot be accepted stays in the queue, and keeps the listener readable."""
+    client = server.connect()
+    client.says(b"hello")
+    client.hears(b"hello")
+    server.server.run_out_of_descriptors({client.sock.fileno()})
+    server.lines.append("from now on accept() fails with EMFILE")
+    server.connect()
+    server.expect_asleep()
+
+
+@requirement(
+    again="""
+    server.number_descriptors_from(1024)
+    client = server.connect()
+    client.send(b'hello')
+    client.recv(100)
+    """,
+)
+def survives_a_descriptor_above_1023(server: Subject) -> None:
+    """select() cannot express it: close that client, or serve it, but serve the others."""
+    before = server.connect()
+    before.says(b"before")
+    before.hears(b"before")
+    with more_descriptors(), server.server.number_descriptors_from(1024):
+        high = server.connect()
+        server.settle()
+        server.lines.append("(the server's end of client 2 is a descriptor above 1023)")
+        with contextlib.suppress(OSError):
+            high.sock.send(b"high")
+        if high.receive(4) not in [(b"high", ""), (b"", ", then b'': the end"),
+                                   (b"", ", then an error: Connection reset by peer")]:  # fmt: skip
+            server.fail("client 2 is neither answered nor closed")
+        high.leaves()
+        server.settle()
+    before.says(b"after")
+    before.hears(b"after")
+    after = server.connect()
+    after.says(b"after")
+    after.hears(b"after")
+
+
+@contextlib.contextmanager
+def more_descriptors(limit: int = 4096) -> Iterator[None]:
+    """Raise the soft limit of open files for a moment, as far as the hard one lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(limit, hard)), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+# -- the verdict ----------------------------------------------------------------------------
+
+
+def examine(serve: Callable, requirement: Callable) -> None:
+    """Put one requirement to a fresh server; raises Failed with the conversation."""
+    server = start(serve, buffer=requirement.buffer)  # type: ignore[attr-defined]
+    subject = Subject(server)
+    try:
+        if server.crash is not None:
+            raise Failed(server.crash)
+        requirement(subject)
+        subject.close()
+        subject.settle()
+        if server.crash is not None:
+            subject.lines.append("the clients leave")
+            subject.fail()
+        if not server.end():
+            subject.lines.append("the clients leave, and the server is told to stop")
+            subject.fail("it does not: does it swallow every exception, with a bare `except:`?")
+    finally:
+        subject.close()
+        server.end()
+
+
+def check(serve: Callable, until: str | Callable | None = None) -> None:
+    """Put the suite to a server, from easy to hard, and stop at the first failure.
+
+    `until`: the last requirement to ask, by name.  Prints a line for each requirement met,
+    and for one that is not the conversation that shows it.  Takes 10 seconds at the most.
+    """
+    asked = REQUIREMENTS[: last(until) + 1]
+    if is_stub(serve):
+        print(f"Not attempted yet: replace the ... in {serve.__name__}().")
+        return
+    for one in asked:
+        try:
+            examine(serve, one)
+        except Failed as failure:
+            name = getattr(serve, "__name__", "serve")
+            print(f"FAIL  {title(one)}")
+            print(textwrap.indent(f"{inspect.getdoc(one)}\n\n{failure}", "      "))
+            print("\n      To see it again, and what the server did:\n")
+            lines = ["tape = Tape()", f"server = start({name}, tape)", one.again, "print(tape)"]
+            print(textwrap.indent("\n".join(lines), " " * 10))
+            return
+        print(f"pass  {title(one)}")
+    print(f"\n{len(asked)} of {len(asked)} requirements met.")
+
+
+def title(requirement: Callable) -> str:
+    return requirement.__name__.replace("_", " ")
+
+
+def last(until: str | Callable | None) -> int:
+    names = [one.__name__ for one in REQUIREMENTS]
+    name = getattr(until, "__name__", until) or names[-1]
+    if name.replace(" ", "_") not in names:
+        raise ValueError(f"{until!r} is no requirement; they are: {', '.join(names)}")
+    return names.index(name.replace(" ", "_"))
+
+
+def is_stub(serve: Any) -> bool:
+    """Whether a function still contains a statement that is nothing but `...`."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(serve)))
+    except (OSError, TypeError, SyntaxError):  # no source, or one that does not stand alone
+        return False
+    return any(
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and node.value.value is ...
+        for node in ast.walk(tree)
+    )

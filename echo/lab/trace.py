@@ -1,0 +1,350 @@
+"""Record the system calls of a running server, without a word of recording in the server.
+
+    tape = Tape()
+    with start(select_server.serve, tape) as server:
+        ...
+    print(tape)
+
+A tape belongs to the threads of one server.  Its sockets write down what is asked of them,
+and for as long as a taped server lives, stand-ins for select.select, select.poll and
+select.epoll write down the calls of its threads and pass on everybody else's.  What the
+notebook calls itself is on no tape.  Between the first call of serve() and stop() a tape
+equals the list that strace(1) gives for the same calls and threads.
+"""
+
+import errno
+import functools
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from echo.lab.background import Listener, Server, owner
+
+WAITS = {"accept4", "recvfrom", "sendto", "pselect6", "poll", "epoll_wait", "rt_sigtimedwait"}
+FLAGS = {1: "IN", 2: "PRI", 4: "OUT", 8: "ERR", 16: "HUP", 32: "NVAL", 0x2000: "RDHUP"}
+
+
+class Call(NamedTuple):
+    """One system call that has returned."""
+
+    start: float  # time.perf_counter(), seconds
+    end: float
+    name: str  # as strace names it on x86-64
+    who: str  # the socket it was made on, by role, or what a wait asked for
+    result: str  # what came of it; an errno by name
+
+    def __str__(self) -> str:
+        return f"{self.name}({self.who}) = {self.result}"
+
+
+class Tape(list):
+    """A list of Call, in the order in which the calls returned; at most MOST of them.
+
+    Descriptors go by their roles, "listener", "client 1", in the order of accept().
+    """
+
+    MOST = 10_000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unfinished: dict[int, tuple[str, str]] = {}  # thread ident -> call, who
+        self.missed = 0
+        self.server: Server | None = None
+
+    def __str__(self) -> str:
+        lines = [str(call) for call in self]
+        if self.missed:
+            lines.append(f"... and {self.missed} calls more, not kept")
+        if self.server is not None and not self.server.stopping:
+            unfinished = sorted(self.unfinished.values(), key=lambda call: in_order(call[1]))
+            lines += [f"{name}({who}) ... asleep" for name, who in unfinished]
+        if not lines:
+            return "(no call yet)"
+        if not any(name in WAITS for name in [*self.names(), *self.sleeps()]):
+            lines.append("(no wait among them: it waits by means that are not recorded)")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def names(self) -> list[str]:
+        """The names of the calls alone, to be counted."""
+        return [call.name for call in self]
+
+    def sleeps(self) -> list[str]:
+        """The calls that have been made and have not returned."""
+        return [name for name, _ in list(self.unfinished.values())]
+
+    def clear(self) -> None:
+        """Forget the calls; who is client 1 stays."""
+        super().clear()
+        self.missed = 0
+
+    # -- for the server that is recorded ------------------------------------------------
+
+    def attach(self, server: Server) -> None:
+        if self.server is not None and not self.server.ended:
+            raise RuntimeError(f"this tape records the {self.server.name} server; make a new one")
+        self.server = server
+        server.listener.__class__ = TracedListener
+        install(server)
+
+    def detach(self, server: Server) -> None:
+        self.unfinished.clear()
+        uninstall(server)
+
+    def socket(self, sock: socket.socket) -> socket.socket:
+        """The accepted socket as one whose calls are written down."""
+        traced = TracedSocket(fileno=sock.detach())
+        traced.tape, traced.who = self, self.role(traced)
+        return traced
+
+    def role(self, descriptor: Any) -> str:
+        fd = descriptor if isinstance(descriptor, int) else descriptor.fileno()
+        return self.server.roles.get(fd, "another descriptor")  # type: ignore[union-attr]
+
+    def call(self, name: str, who: str, make: Callable, *args: Any, show: Callable = str) -> Any:
+        """Make one call and write it down, whether it succeeds or fails."""
+        if self.server is None or self.server.stopping or owner() is not self.server:
+            return make(*args)
+        ident = threading.get_ident()
+        self.unfinished[ident] = name, who
+        start = time.perf_counter()
+        try:
+            value = make(*args)
+        except OSError as error:
+            self._write(start, name, who, errno.errorcode.get(error.errno or 0, str(error)))
+            raise
+        finally:
+            self.unfinished.pop(ident, None)
+        self._write(start, name, who, show(value))
+        return value
+
+    def _write(self, start: float, name: str, who: str, result: str) -> None:
+        assert self.server is not None
+        if self.server.stopping:
+            return
+        if len(self) < self.MOST:
+            self.append(Call(start, time.perf_counter(), name, who, result))
+        else:
+            self.missed += 1
+
+
+class TracedSocket(socket.socket):
+    """An accepted socket that writes down its calls.  Python's recv() is recvfrom(2)."""
+
+    tape: Tape
+    who: str
+
+    def recv(self, *args: Any) -> bytes:
+        return self.tape.call("recvfrom", self.who, super().recv, *args, show=length)
+
+    def recv_into(self, *args: Any) -> int:
+        return self.tape.call("recvfrom", self.who, super().recv_into, *args)
+
+    def send(self, *args: Any) -> int:
+        return self.tape.call("sendto", self.who, super().send, *args)
+
+    def sendall(self, data: Any, *flags: int) -> None:
+        """As in C: as many sendto() as it takes."""
+        rest = memoryview(data).cast("B")
+        while True:
+            rest = rest[self.send(rest, *flags) :]
+            if not rest:
+                return
+
+    def close(self) -> None:
+        if self.fileno() >= 0:
+            self.tape.call("close", self.who, super().close, show=lambda _: "0")
+
+
+class TracedListener(Listener):
+    def accept(self) -> tuple[socket.socket, Any]:
+        assert self.server.tape is not None
+        return self.server.tape.call(
+            "accept4", "listener", super().accept, show=lambda pair: getattr(pair[0], "who", "?")
+        )
+
+
+# -- stand-ins for the module `select` ------------------------------------------------------
+
+
+def length(data: bytes) -> str:
+    return str(len(data))
+
+
+def in_order(role: str) -> tuple[bool, int, str]:
+    """The listener first, then the clients by number."""
+    number = role.rpartition(" ")[2]
+    return role != "listener", int(number) if number.isdigit() else 0, role
+
+
+def listing(roles: Any) -> str:
+    return f"[{', '.join(sorted(roles, key=in_order))}]"
+
+
+def flags(events: int) -> str:
+    return "|".join(name for bit, name in FLAGS.items() if events & bit) or "0"
+
+
+def with_flags(tape: Tape, pairs: Any) -> str:
+    roles = {tape.role(fd): flags(events) for fd, events in pairs}
+    return f"[{', '.join(f'{role} {roles[role]}' for role in sorted(roles, key=in_order))}]"
+
+
+def tape_of_this_thread() -> Tape | None:
+    server = owner()
+    return None if server is None else server.tape
+
+
+def traced_select(*args: Any) -> tuple[list, list, list]:
+    tape = tape_of_this_thread()
+    if tape is None:
+        return REAL["select"](*args)
+
+    def sets(three: Any) -> str:
+        read, write, urgent = (listing(tape.role(one) for one in each) for each in three)
+        return f"{read}, {write}" + (f", {urgent}" if urgent != "[]" else "")
+
+    args = (*map(list, args[:3]), *args[3:])  # any iterable will do, and only once
+    return tape.call("pselect6", sets(args[:3]), REAL["select"], *args, show=sets)
+
+
+class TracedPoll:
+    """register(), modify() and unregister() stay in our own process: nothing to write."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape, self._real = tape, REAL["poll"]()
+        self._interest: dict[int, int] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def register(self, descriptor: Any, events: int = 7) -> None:
+        self._real.register(descriptor, events)
+        self._note(descriptor, events)
+
+    def modify(self, descriptor: Any, events: int) -> None:
+        self._real.modify(descriptor, events)
+        self._note(descriptor, events)
+
+    def unregister(self, descriptor: Any) -> None:
+        self._real.unregister(descriptor)
+        fd = descriptor if isinstance(descriptor, int) else descriptor.fileno()
+        self._interest.pop(fd, None)
+
+    def _note(self, descriptor: Any, events: int) -> None:
+        fd = descriptor if isinstance(descriptor, int) else descriptor.fileno()
+        self._interest[fd] = events
+
+    def poll(self, *args: Any) -> list[tuple[int, int]]:
+        show = functools.partial(with_flags, self._tape)
+        asked = show(self._interest.items())
+        return self._tape.call("poll", asked, self._real.poll, *args, show=show)
+
+
+class TracedEpoll:
+    """select.epoll cannot be subclassed, so this stands for an instance of it."""
+
+    def __init__(self, tape: Tape, *args: Any, **options: Any) -> None:
+        make = functools.partial(REAL["epoll"], *args, **options)
+        self._tape = tape
+        self._real = tape.call("epoll_create1", "", make, show=lambda _: "epoll")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def __enter__(self) -> "TracedEpoll":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if not self._real.closed:
+            self._tape.call("close", "epoll", self._real.close, show=lambda _: "0")
+
+    def register(self, descriptor: Any, events: int = 7) -> None:
+        self._control("ADD", self._real.register, descriptor, events)
+
+    def modify(self, descriptor: Any, events: int) -> None:
+        self._control("MOD", self._real.modify, descriptor, events)
+
+    def unregister(self, descriptor: Any) -> None:
+        self._control("DEL", self._real.unregister, descriptor)
+
+    def _control(self, operation: str, function: Callable, descriptor: Any, *events: int) -> None:
+        who = f"{operation} {self._tape.role(descriptor)}"
+        if events:
+            who += f" {flags(events[0])}"
+        self._tape.call("epoll_ctl", who, function, descriptor, *events, show=lambda _: "0")
+
+    def poll(self, *args: Any, **options: Any) -> list[tuple[int, int]]:
+        poll = functools.partial(self._real.poll, *args, **options)
+        show = functools.partial(with_flags, self._tape)
+        return self._tape.call("epoll_wait", "", poll, show=show)
+
+
+def traced_poll() -> Any:
+    tape = tape_of_this_thread()
+    return REAL["poll"]() if tape is None else TracedPoll(tape)
+
+
+class EpollMaker:
+    """Stands for the type select.epoll: to be called, asked with isinstance(), fromfd()."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        tape = tape_of_this_thread()
+        real = tape is None
+        return REAL["epoll"](*args, **options) if real else TracedEpoll(tape, *args, **options)
+
+    def __instancecheck__(self, thing: object) -> bool:
+        return isinstance(thing, REAL["epoll"] | TracedEpoll)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(REAL["epoll"], name)
+
+
+REAL = {
+    name: getattr(select, name)
+    for name in ("select", "poll", "epoll")
+    if hasattr(select, name)  # other systems lack epoll
+}
+STAND_INS = {"select": traced_select, "poll": traced_poll, "epoll": EpollMaker()}
+_recorded: set[Server] = set()
+_lock = threading.RLock()
+
+
+def install(server: Server) -> None:
+    with _lock:
+        _recorded.add(server)
+        for name in REAL:
+            setattr(select, name, STAND_INS[name])
+        exchange(server, REAL, STAND_INS)
+
+
+def uninstall(server: Server) -> None:
+    with _lock:
+        _recorded.discard(server)
+        if not _recorded:
+            for name, real in REAL.items():
+                setattr(select, name, real)
+        globals_ = names_of(server)
+        if not any(names_of(other) is globals_ for other in _recorded):
+            exchange(server, STAND_INS, REAL)
+
+
+def exchange(server: Server, old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Also where the server's module says `from select import epoll`."""
+    names = names_of(server)
+    for key, value in list(names.items()):
+        for name in REAL:
+            if value is old[name]:
+                names[key] = new[name]
+
+
+def names_of(server: Server) -> dict[str, Any]:
+    return getattr(server.serve, "__globals__", {})

@@ -1,0 +1,134 @@
+"""Broken servers and earlier stages, each a named change of one of ours, never a copy.
+
+    animal = zoo.load("plain_select")
+    source(animal)                      # the file as it would read
+    diff(select_server, animal)
+    start(animal.serve)
+
+A change replaces a piece of one of our files.  A piece that is not there, or twice, is an
+error, so the zoo cannot drift away from the servers.
+"""
+
+import builtins
+import importlib
+import inspect
+import linecache
+import types
+from typing import NamedTuple
+
+MODULES = ("connection", "accept", "blocking_server")  # what a server may import, floor by floor
+
+
+class Change(NamedTuple):
+    """In the file echo/<module>.py, `old` becomes `new`."""
+
+    module: str
+    old: str
+    new: str
+
+
+class Animal(NamedTuple):
+    """`server` with some changes; `caught_by` names the requirement that it fails, if any."""
+
+    server: str
+    about: str
+    changes: tuple[Change, ...]
+    caught_by: str | None = None
+
+
+TRY_FIRST = "if conn.unsent:  # most of the time there is room: try before you ask"
+
+ANIMALS: dict[str, Animal] = {
+    "plain_select": Animal(
+        "select_server",
+        "The first stage: it receives, asks for writability, and sends on the next turn.",
+        (Change("select_server", TRY_FIRST, "if fd in writable:"),),
+    ),
+    "drops_the_gone": Animal(
+        "select_server",
+        "Reads in one loop, writes in the next, and forgets a client in between.",
+        (
+            Change("select_server", "for fd in readable | writable:", "for fd in readable:"),
+            Change(
+                "select_server",
+                f"""\
+            if fd in readable:
+                conn.receive()
+            {TRY_FIRST}
+                conn.send()
+
+            wanted = conn.wanted()
+            (reading.add if wanted & READ else reading.discard)(fd)
+            (writing.add if wanted & WRITE else writing.discard)(fd)
+            if not wanted:
+                del connections[fd]
+                conn.sock.close()
+""",
+                """\
+            conn.receive()
+            writing.add(fd)
+            if conn.eof:  # the client has gone
+                reading.discard(fd)
+                writing.discard(fd)
+                del connections[fd]
+                conn.sock.close()
+
+        for fd in writable:
+            conn = connections[fd]
+            conn.send()
+            if not conn.unsent:
+                writing.discard(fd)
+""",
+            ),
+        ),
+        caught_by="answers_a_client_that_sends_and_finishes_at_once",
+    ),
+}
+
+
+def load(name: str) -> types.ModuleType:
+    """An animal as a module with serve(), its text, and our other modules as it needs them."""
+    if name not in ANIMALS:
+        raise ValueError(f"there is no {name!r} in the zoo, but {', '.join(ANIMALS)}")
+    animal = ANIMALS[name]
+    return derive(name, animal.server, animal.changes)
+
+
+def derive(name: str, server: str, changes: tuple[Change, ...]) -> types.ModuleType:
+    """The module echo.<server> with some lines changed, there or in what it imports.
+
+    Modules above a changed one are loaded anew, and import the changed one; ours stay as they
+    are.  The result's __source__ is the text of the file that has been changed.
+    """
+    loaded: dict[str, types.ModuleType] = {}
+
+    def import_(target: str, *args: object) -> object:
+        return loaded.get(target) or builtins.__import__(target, *args)  # type: ignore[arg-type]
+
+    def make(module: str) -> None:
+        text = inspect.getsource(importlib.import_module(f"echo.{module}"))
+        mine = [change for change in changes if change.module == module]
+        for change in mine:
+            if text.count(change.old) != 1:
+                raise ValueError(f"{name}: not once in echo/{module}.py: {change.old!r}")
+            text = text.replace(change.old, change.new)
+        last = module == server
+        made = types.ModuleType(name if last else f"echo.{module}")
+        made.__file__ = f"{name}.py" if mine else f"{module}.py"
+        made.__dict__["__builtins__"] = vars(builtins) | {"__import__": import_}
+        if mine:
+            changed.append(text)
+            linecache.cache[made.__file__] = (len(text), None, text.splitlines(True), made.__file__)
+        exec(compile(text, made.__file__, "exec"), vars(made))
+        loaded[f"echo.{module}"] = made
+
+    changed: list[str] = []
+    for module in MODULES:
+        if module != server:
+            make(module)
+    make(server)
+    if not changed:
+        raise ValueError(f"{name}: none of its changes is in {server} or below it")
+    animal = loaded[f"echo.{server}"]
+    animal.__source__ = changed[-1]  # type: ignore[attr-defined]
+    return animal

@@ -1,0 +1,27 @@
+"""An echo server that never waits: one thread, many clients, a whole processor.
+
+There is no interest list.  Nobody tells us who is ready, so we ask everybody, all the time.
+"""
+
+from echo.accept import accept_all
+from echo.connection import READ
+
+
+def serve(listener):
+    """Echo to every client of `listener`, for ever."""
+    listener.setblocking(False)
+    connections = {}  # fd -> Connection
+
+    while True:
+        for conn in accept_all(listener):
+            connections[conn.fileno()] = conn
+
+        for fd, conn in list(connections.items()):
+            if conn.wanted() & READ:
+                conn.receive()  # most of the time: EAGAIN
+            if conn.unsent:
+                conn.send()
+
+            if not conn.wanted():
+                del connections[fd]
+                conn.sock.close()

@@ -1,0 +1,45 @@
+"""An echo server on select(2): one thread, many clients.
+
+The interest list is two sets of ours, and select() sends both to the kernel on every call.
+It cannot express a descriptor above 1023.
+"""
+
+import select
+
+from echo.accept import accept_all
+from echo.connection import READ, WRITE
+
+FD_SETSIZE = 1024  # of libc and of Python, not of the kernel
+
+
+def serve(listener):
+    """Echo to every client of `listener`, for ever."""
+    listener.setblocking(False)
+    connections = {}  # fd -> Connection
+    reading = {listener.fileno()}
+    writing = set()
+
+    while True:
+        readable, writable, _ = map(set, select.select(reading, writing, []))  # sleeps
+        for fd in readable | writable:
+            if fd == listener.fileno():
+                for conn in accept_all(listener):
+                    if conn.fileno() >= FD_SETSIZE:
+                        conn.sock.close()
+                        continue
+                    connections[conn.fileno()] = conn
+                    reading.add(conn.fileno())
+                continue
+
+            conn = connections[fd]
+            if fd in readable:
+                conn.receive()
+            if conn.unsent:  # most of the time there is room: try before you ask
+                conn.send()
+
+            wanted = conn.wanted()
+            (reading.add if wanted & READ else reading.discard)(fd)
+            (writing.add if wanted & WRITE else writing.discard)(fd)
+            if not wanted:
+                del connections[fd]
+                conn.sock.close()
