@@ -8,9 +8,9 @@ Each name below is imported from its module when it is first used.
 import importlib
 
 NAMES = {
-    "background": ["Crashed", "leftovers", "settle", "start", "where_is"],
+    "background": ["Crashed", "leftovers", "more_descriptors", "settle", "start", "where_is"],
     "conformance": ["check", "examine"],
-    "exercises": ["predicted"],
+    "exercises": ["check_change", "check_lines", "predicted"],
     "show": ["diff", "source"],
     "trace": ["Tape"],
 }

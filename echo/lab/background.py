@@ -16,6 +16,7 @@ import fcntl
 import inspect
 import itertools
 import os
+import resource
 import socket
 import sys
 import threading
@@ -33,11 +34,27 @@ REACTION = 1.0  # seconds that a client of ours waits for the server to finish r
 
 _servers: dict["Server", None] = {}  # those not ended yet, in order of start
 _owners: dict[int, "Server"] = {}  # thread ident -> the server on whose behalf it runs
+_clients: weakref.WeakSet["Client"] = weakref.WeakSet()  # of all servers, ended ones as well
 _lock = threading.RLock()
 
 
 class Stopped(SystemExit):
-    """Ends the server's thread.  No `except OSError` or `except Exception` swallows it."""
+    """Ends the server's thread.  No `except OSError` or `except Exception` swallows it.
+
+    A bare `except:` does.  So a thread that has been told ENOUGH times goes to sleep here, for
+    ever: it shall not compute beside whatever comes next.
+    """
+
+    ENOUGH = 20
+
+    def __init__(self) -> None:
+        super().__init__()
+        ident = threading.get_ident()
+        server = _owners.get(ident)
+        if server is not None:
+            server.told[ident] = told = server.told.get(ident, 0) + 1
+            if told >= self.ENOUGH:
+                threading.Event().wait()
 
 
 class Crashed(RuntimeError):
@@ -51,6 +68,7 @@ class Listener(socket.socket):
 
     def accept(self) -> tuple[socket.socket, Any]:
         server = self.server
+        server.gate.wait()
         if server.full is not None and not server.full.admits():
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         try:
@@ -61,9 +79,6 @@ class Listener(socket.socket):
         except OSError:
             if not server.stopping:
                 raise
-            server.said_stop += 1
-            if server.said_stop > 100:  # it swallows whatever we say: it shall not spin
-                threading.Event().wait()
             raise Stopped from None
         if server.full is not None:
             server.full.open = None  # the descriptor that was free is taken
@@ -88,15 +103,18 @@ class Client(socket.socket):
     def recv(self, *args: Any) -> bytes:
         data = self._naming(super().recv, *args)
         if data == b"":
+            self.server._react()  # it may be about to crash: a `with` closes first
             self.server.raise_crash()
         return data
 
     def send(self, *args: Any) -> int:
+        self.server.raise_crash()  # the kernel would take what nobody will ever read
         count = self._naming(super().send, *args)
         self.server._react()
         return count
 
     def sendall(self, *args: Any) -> None:
+        self.server.raise_crash()
         self._naming(super().sendall, *args)
         self.server._react()
 
@@ -113,7 +131,10 @@ class Client(socket.socket):
     def _naming(self, call: Callable, *args: Any) -> Any:
         try:
             return call(*args)
+        except BlockingIOError:
+            raise
         except OSError:
+            self.server._react()
             self.server.raise_crash()
             raise
 
@@ -187,9 +208,12 @@ class Server:
         self.name = name_of(serve)
         self.crash: str | None = None  # how it ended, if it ended by itself
         self.stopping = False
-        self.said_stop = self.asked_in_vain = 0
+        self.told: dict[int, int] = {}  # thread ident -> how often Stopped was raised in it
+        self.asked_in_vain = 0
         self.arrived = 0  # clients accepted so far
         self.roles: dict[int, str] = {}  # descriptor -> "listener", "client 1", ...
+        self.gate = threading.Event()  # shut inside hold()
+        self.gate.set()
         self.full: Full | None = None
         self.flooding: Flood | None = None
         self.lowest = 0  # accepted sockets get descriptors from this number on
@@ -202,23 +226,29 @@ class Server:
             if self.cell is not None and other.cell == self.cell and other.run != self.run:
                 other.end()
 
+        self.thread = threading.Thread(target=self._serve, name=self.name, daemon=True)
         self.listener = Listener()
         self.listener.server = self
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF) if buffer else ():
-            self.listener.setsockopt(socket.SOL_SOCKET, option, buffer)  # accepted ones inherit
+        with _lock:
+            _servers[self] = None
+            threading.Thread.start = start_and_own  # type: ignore[method-assign]
+        try:
+            self._listen()
+            if tape is not None:
+                tape.attach(self)
+            self._launch(self.thread)
+            self._react()
+        except BaseException:  # an interrupt, say: nobody else knows this server yet
+            self.end()
+            raise
+
+    def _listen(self) -> None:
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF) if self.buffer else ():
+            self.listener.setsockopt(socket.SOL_SOCKET, option, self.buffer)  # others inherit it
         self.listener.bind(("127.0.0.1", 0))
         self.listener.listen(BACKLOG)
         self.address = self.listener.getsockname()
         self.roles[self.listener.fileno()] = "listener"
-
-        self.thread = threading.Thread(target=self._serve, name=self.name, daemon=True)
-        with _lock:
-            _servers[self] = None
-            threading.Thread.start = start_and_own  # type: ignore[method-assign]
-        if tape is not None:
-            tape.attach(self)
-        self._launch(self.thread)
-        self._react()
 
     # -- the server's own threads -------------------------------------------------------
 
@@ -249,14 +279,17 @@ class Server:
         def body() -> None:
             _owners[threading.get_ident()] = self
             try:
-                run()
+                if not self.stopping:
+                    run()
             except BaseException as error:
                 self._report(error)
                 if self.crash is not None:  # no client shall wait for an answer in vain
                     self.hang_up()
             finally:
-                _owners.pop(threading.get_ident(), None)
-                self.threads.discard(thread)
+                try:
+                    self._leave(thread)
+                except Stopped:  # it was told while it was leaving
+                    self._leave(thread)
 
         thread.run = body  # type: ignore[method-assign]
         self.threads.add(thread)
@@ -265,6 +298,21 @@ class Server:
         except RuntimeError:  # can't start new thread
             self.threads.discard(thread)
             raise
+
+    def _leave(self, thread: threading.Thread) -> None:
+        """The last thing that one of the server's threads does."""
+        ident = threading.get_ident()
+        with _lock:
+            self.threads.discard(thread)
+            self.told.pop(ident, None)
+            _owners.pop(ident, None)
+            raise_in(ident, None)
+
+    def _tell(self, thread: threading.Thread) -> None:
+        """Raise Stopped in a thread of the server, wherever it is, unless it is leaving."""
+        with _lock:  # a thread that has left may have passed its ident on to another
+            if thread in self.threads and thread.ident is not None:
+                raise_in(thread.ident, Stopped)
 
     def adopt(self, sock: socket.socket) -> socket.socket:
         """Note an accepted socket; on a tape it becomes one that writes down its calls."""
@@ -289,6 +337,7 @@ class Server:
         client.server = self
         client.settimeout(5)
         self._clients.append(weakref.ref(client))
+        _clients.add(client)
         try:
             client.connect(self.address)
         except BaseException:
@@ -329,6 +378,19 @@ class Server:
         self.full = Full({*but_for, *(client.fileno() for client in self.clients())})
 
     @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Inside the block accept() waits: the server sees new clients only afterwards.
+
+        So whatever they do inside has happened before the server's first look at them.
+        """
+        self.gate.clear()
+        try:
+            yield
+        finally:
+            self.gate.set()
+            self._react()
+
+    @contextlib.contextmanager
     def number_descriptors_from(self, lowest: int) -> Iterator[None]:
         """Inside the block, accepted sockets have descriptors from `lowest` on."""
         self.lowest = lowest
@@ -346,19 +408,27 @@ class Server:
         finally:
             self.flooding, flood.over = None, True
 
-    @property
-    def ended(self) -> bool:
-        """Whether all of its threads have ended.
+    def _running(self) -> list[threading.Thread]:
+        """Those of its threads that live.
 
         Thread.is_alive() lies after an interrupted join() (CPython 3.10 to 3.12), and a
-        thread that was stopped while it was leaving may still be in our set.
+        thread whose start was interrupted is in our set and may never live.
         """
         running = sys._current_frames()
-        return not any(thread.ident in running for thread in list(self.threads))
+        return [thread for thread in list(self.threads) if thread.ident in running]
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of its threads have ended."""
+        return not self._running()
+
+    def _deaf(self) -> bool:
+        """Whether those that live have all been told often enough, and sleep (see Stopped)."""
+        return all(self.told.get(thread.ident, 0) >= Stopped.ENOUGH for thread in self._running())
 
     def _react(self) -> None:
         """Wait until the server has finished reacting; let it be if it does not."""
-        if threading.get_ident() not in _owners and not self.stopping:
+        if self.gate.is_set() and threading.get_ident() not in _owners and not self.stopping:
             with contextlib.suppress(TimeoutError):
                 settle(self, REACTION)
 
@@ -373,26 +443,26 @@ class Server:
     def end(self) -> bool:
         """Stop without a word; False if a thread would not end within PATIENCE."""
         self.stopping = True
+        self.gate.set()
         deadline = time.monotonic() + PATIENCE
         for sock in self.accepted():
             hang_up(sock)
         pause = time.monotonic() + 0.03  # time for a framework to close its connections itself
         while self.accepted() and not self.ended and time.monotonic() < pause:
             time.sleep(0.001)
-        while not self.ended and time.monotonic() < deadline:
+        while not self._deaf() and time.monotonic() < deadline:
             self.hang_up()
             moment = time.monotonic() + 0.05
-            while not self.ended and time.monotonic() < moment:
+            while not self._deaf() and time.monotonic() < moment:
                 time.sleep(0.001)
             for thread in list(self.threads):  # it looks at no socket, or not at what it says
-                if thread.ident is not None:
-                    raise_in(thread.ident, Stopped)
-        if not self.ended:
-            return False
+                self._tell(thread)
         if self.tape is not None:
             self.tape.detach(self)
-        for sock in [self.listener, *self.accepted()]:
+        for sock in [self.listener, *self.accepted()]:  # also of a thread that stays, asleep
             socket.socket.close(sock)
+        if not self.ended:
+            return False
         with _lock:
             _servers.pop(self, None)
             if not _servers:
@@ -405,8 +475,8 @@ class Server:
         self.raise_crash()
         if not ended:
             raise RuntimeError(
-                f"the {self.name} server did not stop within {PATIENCE:.0f} seconds: "
-                "does it swallow every exception, or sleep somewhere else?"
+                f"the {self.name} server does not stop: does it swallow every exception, "
+                "with a bare `except:`, or sleep somewhere else?"
             )
 
     def raise_crash(self) -> None:
@@ -449,7 +519,9 @@ def settle(server: Server, patience: float = PATIENCE) -> None:
     deadline = time.monotonic() + patience
     while not server.ended:
         try:
-            if kernel.rests(server.tids()) or asks_in_vain(server):
+            tids = set(server.tids())
+            rests = kernel.rests([*tids]) and tids == set(server.tids())  # no thread was born
+            if rests or asks_in_vain(server):
                 return
         except kernel.NotTold:
             if nothing_moves(server, seconds=0.05):
@@ -479,16 +551,20 @@ def leftovers(stop: bool = False) -> None:
     if stop:
         for server in list(_servers):
             server.end()
-        for sock in sockets_of_the_notebook():
+        for sock in [*sockets_of_the_notebook(), *_clients]:
             socket.socket.close(sock)
-    threads = [thread for server in _servers for thread in server.threads]
-    sockets = set(sockets_of_the_notebook())
+    for server in list(_servers):
+        if server.stopping and server.ended:  # it has taken its time
+            server.end()
+    threads = [thread for server in _servers for thread in server._running()]
+    sockets = {*sockets_of_the_notebook(), *_clients}
     for server in _servers:
-        sockets.update([server.listener, *server.accepted(), *server.clients()])
+        sockets.update([server.listener, *server.accepted()])
     count = sum(map(is_open, sockets))
     print(f"{amount(len(threads), 'thread')}, {amount(count, 'socket')} left")
     for server in _servers:
-        print(f"the {server.name} server {server.crash or 'is ' + where_is(server)}")
+        how = f"has ended: {server.crash}" if server.crash else f"is {where_is(server)}"
+        print(f"the {server.name} server {how}")
 
 
 def where_is(server: Server) -> str:
@@ -505,6 +581,17 @@ def where_is(server: Server) -> str:
             return f"running or asleep: {untold.__doc__}"
         return ", ".join(f"asleep in {call}" if call else "running" for call in calls)
     return "ended"
+
+
+@contextlib.contextmanager
+def more_descriptors(limit: int = 4096) -> Iterator[None]:
+    """Raise the soft limit of open files for a moment, as far as the hard one lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(limit, hard)), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 # -- small things -----------------------------------------------------------------------
@@ -542,9 +629,10 @@ def epolls() -> set[int]:
     return found
 
 
-def raise_in(ident: int, error: type[BaseException]) -> None:
-    """Raise an exception in another thread, as soon as that runs Python code again."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(error))
+def raise_in(ident: int, error: type[BaseException] | None) -> None:
+    """Raise an exception in a thread as soon as that runs Python code again; None: do not."""
+    exception = None if error is None else ctypes.py_object(error)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), exception)
 
 
 def checked(serve: Any) -> Callable:

@@ -130,7 +130,7 @@ def source_html(one: Piece) -> str:
     body = "".join(
         line_html(f"{number:{wide}} ", line) for number, line in enumerate(lines, one.first)
     )
-    return f'{style()}<pre class="echo-source">{body}</pre>'
+    return f'{style()}<pre class="echo-source" {LEFT}>{body}</pre>'
 
 
 def diff_html(old: Piece, new: Piece, whole: bool = False) -> str:
@@ -144,12 +144,14 @@ def diff_html(old: Piece, new: Piece, whole: bool = False) -> str:
         body = "".join(
             line_html(f"{number:{wide}} {mark} ", line) for number, line in enumerate(lines, first)
         )
-        return f'<td class="{kind}"><pre>{body}</pre></td>'
+        return f'<td class="{kind}" {TOP}><pre {LEFT}>{body}</pre></td>'
 
-    rows = [f"<tr><th>- {escaped(old.name)}</th><th>+ {escaped(new.name)}</th></tr>"]
+    names = f"- {old.name}", f"+ {new.name}"
+    heads = "".join(f"<th {LEFT}>{escaped(name)}</th>" for name in names)
+    rows = [f"<tr>{heads}</tr>"]
     for number, group in enumerate(groups(was, now, whole)):
         if number:
-            rows.append('<tr><td class="cut" colspan="2">...</td></tr>')
+            rows.append(f'<tr><td class="cut" colspan="2" {LEFT}>...</td></tr>')
         for same, i, j, k, m in group:
             left, right = was[i:j], now[k:m]
             if same:
@@ -163,7 +165,7 @@ def diff_html(old: Piece, new: Piece, whole: bool = False) -> str:
                 + "</tr>"
             )
     title = html.escape(f"{old.name} beside {new.name}")
-    table = f'<table aria-label="{title}">' + "\n".join(rows) + "</table>"
+    table = f'<table aria-label="{title}" {FULL}>' + "\n".join(rows) + "</table>"
     return f'{style()}<div class="echo-diff">{table}</div>'
 
 
@@ -192,8 +194,8 @@ def bold(old: str, new: str) -> tuple[str, str]:
     halves = ["", ""]
     for tag, i, j, k, m in matcher.get_opcodes():
         for side, words in enumerate((before[i:j], after[k:m])):
-            text = escaped("".join(words))
-            halves[side] += text if tag == "equal" or not text else f"<b>{text}</b>"
+            text = "".join(words)
+            halves[side] += escaped(text) if tag == "equal" else marked(text, "<b>", "</b>")
     return halves[0], halves[1]
 
 
@@ -235,9 +237,18 @@ def coloured(text: str) -> list[str]:
         for number, part in enumerate("".join(value for _, value in run).split("\n")):
             if number:
                 lines.append("")
-            word = escaped(part)
-            lines[-1] += f'<span class="{kind}">{word}</span>' if kind and word.strip() else word
+            span = (f'<span class="{kind}">', "</span>") if kind else ("", "")
+            lines[-1] += marked(part, *span)
     return lines[: len(lines_of(text))]
+
+
+def marked(text: str, opening: str, closing: str) -> str:
+    """Text as HTML between two tags; the blanks at its ends stay outside."""
+    core = text.strip()
+    if not core:
+        return text
+    before, _, after = text.partition(core)
+    return f"{before}{opening}{escaped(core)}{closing}{after}"
 
 
 def lines_of(text: str) -> list[str]:
@@ -262,6 +273,12 @@ def style() -> str:
     return STYLE.replace("LIGHT", light).replace("DARK", dark).replace("WORDS", words)
 
 
+# Of a notebook that has not run yet, and so is not trusted, JupyterLab drops the style sheet but
+# not the attributes; it would align the columns to the right and break lines within words.
+TOP = 'style="vertical-align: top"'
+LEFT = 'style="text-align: left; word-break: normal"'
+FULL = 'style="table-layout: fixed; width: 100%"'
+
 # !important: JupyterLab aligns tables to the right and stripes their rows.
 # A line that is too long goes on below itself, right of where it began.
 STYLE = """<style>
@@ -270,9 +287,9 @@ STYLE = """<style>
 .echo-source, .echo-diff pre, .echo-diff th, .echo-diff td { color: var(--echo-ink) !important;
   font: 12px/1.45 monospace !important; text-align: left !important; }
 .echo-source, .echo-diff table { background: var(--echo-paper) !important; }
-.echo-source { margin: 0 !important; padding: .5em 0 !important; }
-.echo-diff { container-type: inline-size; }
-.echo-diff table { width: 100%; table-layout: fixed; border-collapse: collapse; margin: 0; }
+.echo-source { --hang: 5; margin: 0 !important; padding: .5em 0 !important; }
+.echo-diff { --hang: 8; container-type: inline-size; }
+.echo-diff table { border-collapse: collapse; margin: 0; }
 .echo-diff tr { background: none !important; }
 .echo-diff :is(th, td) { padding: 0; vertical-align: top; max-width: none; border: 0; }
 .echo-diff th, .echo-diff .cut { padding: .4em .5em; }
@@ -283,8 +300,9 @@ STYLE = """<style>
 .echo-diff .new .line { background: var(--echo-new); }
 .echo-diff b { text-decoration: underline; }
 :is(.echo-source, .echo-diff) .line { display: block; white-space: pre-wrap;
-  overflow-wrap: anywhere; word-break: normal; padding-right: .5em;
-  padding-left: calc((9 + var(--in, 0)) * 1ch); text-indent: calc((-8 - var(--in, 0)) * 1ch); }
+  overflow-wrap: anywhere; padding-right: .5em;
+  padding-left: calc((1 + var(--hang) + var(--in, 0)) * 1ch);
+  text-indent: calc((0 - var(--hang) - var(--in, 0)) * 1ch); }
 :is(.echo-source, .echo-diff) .margin { color: var(--echo-faint); user-select: none; }
 WORDS
 @container (max-width: 46em) {

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from echo.lab.background import Listener, Server, owner
 
-WAITS = {"accept4", "recvfrom", "sendto", "pselect6", "poll", "epoll_wait", "rt_sigtimedwait"}
+WAITS = {"pselect6", "poll", "epoll_wait", "rt_sigtimedwait"}
 FLAGS = {1: "IN", 2: "PRI", 4: "OUT", 8: "ERR", 16: "HUP", 32: "NVAL", 0x2000: "RDHUP"}
 
 
@@ -52,6 +52,7 @@ class Tape(list):
         super().__init__()
         self.unfinished: dict[int, tuple[str, str]] = {}  # thread ident -> call, who
         self.missed = 0
+        self.waited = False  # whether a call was made in which a thread can sleep
         self.server: Server | None = None
 
     def __str__(self) -> str:
@@ -63,8 +64,8 @@ class Tape(list):
             lines += [f"{name}({who}) ... asleep" for name, who in unfinished]
         if not lines:
             return "(no call yet)"
-        if not any(name in WAITS for name in [*self.names(), *self.sleeps()]):
-            lines.append("(no wait among them: it waits by means that are not recorded)")
+        elif not self.waited:
+            lines.append("(no wait among them: it never sleeps, or by means that are not recorded)")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -93,7 +94,8 @@ class Tape(list):
         install(server)
 
     def detach(self, server: Server) -> None:
-        self.unfinished.clear()
+        if self.server is server:  # and not one that it was handed to in vain
+            self.unfinished.clear()
         uninstall(server)
 
     def socket(self, sock: socket.socket) -> socket.socket:
@@ -106,10 +108,19 @@ class Tape(list):
         fd = descriptor if isinstance(descriptor, int) else descriptor.fileno()
         return self.server.roles.get(fd, "another descriptor")  # type: ignore[union-attr]
 
-    def call(self, name: str, who: str, make: Callable, *args: Any, show: Callable = str) -> Any:
+    def call(
+        self,
+        name: str,
+        who: str,
+        make: Callable,
+        *args: Any,
+        show: Callable = str,
+        blocking: bool = False,
+    ) -> Any:
         """Make one call and write it down, whether it succeeds or fails."""
         if self.server is None or self.server.stopping or owner() is not self.server:
             return make(*args)
+        self.waited = self.waited or blocking or name in WAITS
         ident = threading.get_ident()
         self.unfinished[ident] = name, who
         start = time.perf_counter()
@@ -140,13 +151,17 @@ class TracedSocket(socket.socket):
     who: str
 
     def recv(self, *args: Any) -> bytes:
-        return self.tape.call("recvfrom", self.who, super().recv, *args, show=length)
+        return self._call("recvfrom", super().recv, *args, show=length)
 
     def recv_into(self, *args: Any) -> int:
-        return self.tape.call("recvfrom", self.who, super().recv_into, *args)
+        return self._call("recvfrom", super().recv_into, *args)
 
     def send(self, *args: Any) -> int:
-        return self.tape.call("sendto", self.who, super().send, *args)
+        return self._call("sendto", super().send, *args)
+
+    def _call(self, name: str, make: Callable, *args: Any, show: Callable = str) -> Any:
+        blocking = self.gettimeout() != 0
+        return self.tape.call(name, self.who, make, *args, show=show, blocking=blocking)
 
     def sendall(self, data: Any, *flags: int) -> None:
         """As in C: as many sendto() as it takes."""
@@ -165,7 +180,11 @@ class TracedListener(Listener):
     def accept(self) -> tuple[socket.socket, Any]:
         assert self.server.tape is not None
         return self.server.tape.call(
-            "accept4", "listener", super().accept, show=lambda pair: getattr(pair[0], "who", "?")
+            "accept4",
+            "listener",
+            super().accept,
+            show=lambda pair: getattr(pair[0], "who", "?"),
+            blocking=self.gettimeout() != 0,
         )
 
 

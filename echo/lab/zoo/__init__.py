@@ -28,12 +28,16 @@ class Change(NamedTuple):
 
 
 class Animal(NamedTuple):
-    """`server` with some changes; `caught_by` names the requirement that it fails, if any."""
+    """`server` with some changes; `caught_by` names the requirement that it fails, if any.
+
+    `fault`: pieces of its text, each found once; the last line of each is to blame.
+    """
 
     server: str
     about: str
     changes: tuple[Change, ...]
     caught_by: str | None = None
+    fault: tuple[str, ...] = ()
 
 
 TRY_FIRST = "if conn.unsent:  # most of the time there is room: try before you ask"
@@ -82,6 +86,32 @@ ANIMALS: dict[str, Animal] = {
             ),
         ),
         caught_by="answers_a_client_that_sends_and_finishes_at_once",
+        fault=(
+            "del connections[fd]\n",
+            "for fd in writable:\n            conn = connections[fd]\n",
+        ),
+    ),
+    "forgets_the_rest": Animal(
+        "select_server",
+        "Takes it for granted that send() has sent everything.",
+        (Change("connection", "self.unsent = self.unsent[count:]", 'self.unsent = b""'),),
+        caught_by="loses_nothing_when_the_client_reads_late",
+        fault=('self.unsent = b""  # usually nothing is left\n',),
+    ),
+    "thinks_in_the_loop": Animal(
+        "select_server",
+        "Does something slow for one client while the others wait.",
+        (
+            Change("select_server", "import select\n", "import select\nimport time\n"),
+            Change(
+                "select_server",
+                "                conn.receive()\n",
+                "                conn.receive()\n"
+                '                if conn.unsent == b"think":\n'
+                "                    time.sleep(1)  # stands for a slow computation\n",
+            ),
+        ),
+        fault=("time.sleep(1)  # stands for a slow computation\n",),
     ),
 }
 
