@@ -92,15 +92,18 @@ class Client(socket.socket):
     """A client's socket.  What it does returns once the server has finished reacting.
 
     If the server has crashed, recv() and send() say how, instead of an empty answer.
+    (__tracebackhide__ keeps their frames out of what IPython shows.)
     """
 
     server: "Server"
 
     def connect(self, address: Any) -> None:
+        __tracebackhide__ = True
         self._naming(super().connect, address)
         self.server._react()
 
     def recv(self, *args: Any) -> bytes:
+        __tracebackhide__ = True
         data = self._naming(super().recv, *args)
         if data == b"":
             self.server._react()  # it may be about to crash: a `with` closes first
@@ -108,12 +111,14 @@ class Client(socket.socket):
         return data
 
     def send(self, *args: Any) -> int:
+        __tracebackhide__ = True
         self.server.raise_crash()  # the kernel would take what nobody will ever read
         count = self._naming(super().send, *args)
         self.server._react()
         return count
 
     def sendall(self, *args: Any) -> None:
+        __tracebackhide__ = True
         self.server.raise_crash()
         self._naming(super().sendall, *args)
         self.server._react()
@@ -129,6 +134,7 @@ class Client(socket.socket):
             self.server._react()
 
     def _naming(self, call: Callable, *args: Any) -> Any:
+        __tracebackhide__ = True
         try:
             return call(*args)
         except BlockingIOError:
@@ -409,13 +415,12 @@ class Server:
             self.flooding, flood.over = None, True
 
     def _running(self) -> list[threading.Thread]:
-        """Those of its threads that live.
+        """Those of its threads that live: they have begun and have not left.
 
-        Thread.is_alive() lies after an interrupted join() (CPython 3.10 to 3.12), and a
-        thread whose start was interrupted is in our set and may never live.
+        Thread.is_alive() lies after an interrupted join() (CPython 3.10 to 3.12), and whoever
+        looks at sys._current_frames() keeps alive what the threads are about to drop.
         """
-        running = sys._current_frames()
-        return [thread for thread in list(self.threads) if thread.ident in running]
+        return [thread for thread in list(self.threads) if thread.ident is not None]
 
     @property
     def ended(self) -> bool:
@@ -480,6 +485,7 @@ class Server:
             )
 
     def raise_crash(self) -> None:
+        __tracebackhide__ = True
         if self.crash is not None:
             raise Crashed(self.crash) from None
 
@@ -517,17 +523,21 @@ def settle(server: Server, patience: float = PATIENCE) -> None:
     Raises TimeoutError after `patience` seconds.
     """
     deadline = time.monotonic() + patience
+    asked = server.asked_in_vain
     while not server.ended:
         try:
             tids = set(server.tids())
-            rests = kernel.rests([*tids]) and tids == set(server.tids())  # no thread was born
-            if rests or asks_in_vain(server):
+            if kernel.rests([*tids]) and tids == set(server.tids()):  # no thread was born
+                return
+            never_sleeps = server.asked_in_vain - asked > 2
+            if never_sleeps and asks_in_vain(server):
                 return
         except kernel.NotTold:
             if nothing_moves(server, seconds=0.05):
                 return
         if time.monotonic() > deadline:
             raise TimeoutError(f"the {server.name} server is still busy after {patience:g} seconds")
+        time.sleep(0.0005)  # lets go of the GIL
 
 
 def asks_in_vain(server: Server) -> bool:

@@ -134,7 +134,8 @@ def rests(tids: list[int]) -> bool:
     Raises NotTold where the kernel does not tell.
     """
     looks: list[list[Sleep]] = []
-    for _ in range(2):
+    for pause in (0, 0.001):
+        time.sleep(pause)  # lets go of the GIL: who has work to do shows it now
         try:
             sleeps = [sleeping(tid) for tid in tids]
         except ProcessLookupError:
@@ -143,7 +144,6 @@ def rests(tids: list[int]) -> bool:
             if sleep is None or stirs(sleep, tid):
                 return False
         looks.append(sleeps)
-        time.sleep(0.001)  # lets go of the GIL: who has work to do shows it now
     return looks[0] == looks[1]
 
 

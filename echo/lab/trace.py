@@ -24,7 +24,8 @@ from typing import Any, NamedTuple
 from echo.lab.background import Listener, Server, owner
 
 WAITS = {"pselect6", "poll", "epoll_wait", "rt_sigtimedwait"}
-FLAGS = {1: "IN", 2: "PRI", 4: "OUT", 8: "ERR", 16: "HUP", 32: "NVAL", 0x2000: "RDHUP"}
+FLAGS = {1: "IN", 2: "PRI", 4: "OUT", 8: "ERR", 16: "HUP", 32: "NVAL", 0x2000: "RDHUP",
+         1 << 28: "EXCLUSIVE", 1 << 30: "ONESHOT", 1 << 31: "ET"}  # fmt: skip
 
 
 class Call(NamedTuple):
@@ -220,6 +221,7 @@ def tape_of_this_thread() -> Tape | None:
 
 
 def traced_select(*args: Any) -> tuple[list, list, list]:
+    __tracebackhide__ = True  # IPython then shows the learner's own line alone
     tape = tape_of_this_thread()
     if tape is None:
         return REAL["select"](*args)

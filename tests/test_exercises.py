@@ -1,0 +1,95 @@
+"""Every exercise can be done as its solution says, and wrong answers are told why.
+
+The cells run in a kernel, as they do for a learner; tests/wrong_answers/ holds the wrong ones.
+"""
+
+import ast
+import re
+import runpy
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parent.parent
+LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SOLVED = re.compile(r"^Right|^(\d+) of \1 requirements met\.", re.MULTILINE)
+
+
+def imports(cells):
+    """All that the lesson imports anywhere; an exercise needs nothing else from it."""
+    for cell in cells:
+        for node in ast.parse(cell.source).body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                yield ast.unparse(node)
+
+
+def parts(notebook):
+    """Of each exercise: its stub, its check and the code of its solution."""
+    cells = notebook.cells
+    for place, cell in enumerate(cells):
+        if "exercise" in cell.metadata:
+            check, hints = cells[place + 2].source, cells[place + 3].source
+            solution = hints.partition("<summary>Solution</summary>")[2]
+            code = re.search(r"```python\n(.*?)```", solution, re.DOTALL)[1]
+            yield cell.source, check, code
+
+
+def said(cell):
+    return "".join(
+        output.text if output.output_type == "stream" else f"{output.get('evalue')}"
+        for output in cell.outputs
+    )
+
+
+@pytest.fixture(params=LESSONS, ids=lambda path: path.stem, scope="module")
+def answers(request):
+    """What the checks of a lesson say: {(exercise, which answer): (text, what is expected)}."""
+    notebook = nbformat.read(request.param, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    wrong = runpy.run_path(str(ROOT / "tests/wrong_answers" / f"{request.param.stem}.py"))["WRONG"]
+    tried = {}  # (exercise, answer) -> its cells, the last of which prints
+    for number, (stub, check, solution) in enumerate(parts(notebook), 1):
+        tried[number, "untouched"] = [stub, check], re.compile("^Not attempted yet")
+        tried[number, "solution"] = [solution], SOLVED
+        for which, (answer, expected) in enumerate(wrong[number], 1):
+            tried[number, f"wrong {which}"] = [answer, check], re.compile(re.escape(expected))
+    sources = ["\n".join(dict.fromkeys(imports(code)))]
+    sources += [source for cells, _ in tried.values() for source in cells]
+    sources.append(code[-1].source)
+    sheet = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in sources])
+    NotebookClient(sheet, kernel_name="python3", timeout=60).execute()
+    outputs = iter(sheet.cells[1:])
+    texts = {
+        key: ([said(next(outputs)) for _ in cells][-1], expected)
+        for key, (cells, expected) in tried.items()
+    }
+    return texts, said(sheet.cells[-1])
+
+
+def told(answers, kind):
+    return {key: pair for key, pair in answers[0].items() if key[1].startswith(kind)}
+
+
+def test_an_untouched_stub_is_not_attempted(answers):
+    for key, (text, expected) in told(answers, "untouched").items():
+        assert expected.search(text), (key, text)
+
+
+@pytest.mark.timing
+def test_each_solution_passes(answers):
+    for key, (text, expected) in told(answers, "solution").items():
+        assert expected.search(text), (key, text)
+
+
+@pytest.mark.timing
+def test_wrong_answers_are_told_why(answers):
+    numbers = {key[0] for key in answers[0]}
+    assert len(told(answers, "wrong")) >= 2 * len(numbers)
+    for key, (text, expected) in told(answers, "wrong").items():
+        assert expected.search(text), (key, text)
+
+
+def test_nothing_is_left_behind(answers):
+    assert answers[1] == "0 threads, 0 sockets left\n"

@@ -1,0 +1,237 @@
+"""A lesson has the shape that readers rely on: card, steps, predictions, exercises, an end.
+
+The figures are those of CONTRIBUTING.md.  What is stored, and whether it is true, is the
+business of test_stored.py and of nbval.
+"""
+
+import ast
+import json
+import re
+import statistics
+from pathlib import Path
+
+import pytest
+
+LESSONS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+CODE_CELLS = {"00_start_here": (10, 20)}  # every other lesson: 25 to 45
+CARD = {
+    "time": "Time",
+    "needs": "Needs",
+    "build": "You will build",
+    "able": "You will be able to",
+    "runs on": "Runs on",
+}
+DETAILS = re.compile(r"<details>.*?</details>", re.DOTALL)
+FENCE = re.compile(r"```.*?```", re.DOTALL)
+ENDING = ["## What you now know", "### Three questions", "### Words", "### The same in a terminal"]
+
+
+class Lesson:
+    def __init__(self, path):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        self.card = notebook["metadata"].get("lesson", {})
+        self.cells = notebook["cells"]
+        for cell in self.cells:
+            cell["text"] = "".join(cell["source"])
+        self.code = [cell for cell in self.cells if cell["cell_type"] == "code"]
+        self.prose = [cell for cell in self.cells if cell["cell_type"] == "markdown"]
+
+    def part(self, heading):
+        """The cells from one heading to the next of its level or above."""
+        level = heading.split()[0]
+        found = []
+        for cell in self.cells:
+            above = re.search(rf"(?m)^#{{1,{len(level)}}} .*", cell["text"])
+            if cell["cell_type"] == "markdown" and above and found:
+                break
+            if found or (cell["cell_type"] == "markdown" and heading in cell["text"]):
+                found.append(cell)
+        return found
+
+
+@pytest.fixture(params=LESSONS, ids=lambda path: path.stem, scope="module")
+def lesson(request):
+    return Lesson(request.param)
+
+
+@pytest.fixture
+def name(request):
+    return request.node.callspec.params["lesson"].stem
+
+
+def words(text):
+    """What is read as prose: no tables, no listings, nothing folded away, no headings."""
+    text = FENCE.sub("", DETAILS.sub("", text))
+    lines = [line for line in text.splitlines() if not line.startswith(("|", "#"))]
+    return len(" ".join(lines).split())
+
+
+def lines(code):
+    """What has to be understood: not the imports, nor the line that holds a guess."""
+    easy = re.compile(r"(from|import) |guess = \.\.\.$")
+    return sum(bool(line) and not easy.match(line) for line in code.splitlines())
+
+
+def exercises(lesson):
+    """Each exercise: its heading and its cells."""
+    for cell in lesson.prose:
+        if found := re.search(r"(?m)^## (Exercise (\d+): .+)", cell["text"]):
+            yield int(found[2]), lesson.part(f"## {found[1]}")
+
+
+def test_begins_with_a_puzzle_of_at_most_eighty_words(lesson, name):
+    """Nobody came to read an introduction."""
+    title = lesson.cells[0]["text"].splitlines()[0]
+    assert re.fullmatch(rf"# {name[:2]} [A-Z].+", title)
+    first = next(i for i, cell in enumerate(lesson.cells) if cell["cell_type"] == "code")
+    puzzle = [cell["text"] for cell in lesson.cells[:first]]
+    assert "?" in puzzle[0], "the opening cell asks no question"
+    assert sum(map(words, puzzle)) <= 80
+
+
+def test_card_and_metadata_agree(lesson):
+    """The card is read by people, the metadata by the site and by whoever plans a course."""
+    table = dict(re.findall(r"(?m)^\| ([^|]+?) +\| (.+?) \|$", lesson.cells[1]["text"]))
+    assert set(lesson.card) == set(CARD)
+    assert {key: table.get(label) for key, label in CARD.items()} == lesson.card
+
+
+def test_length(lesson, name):
+    low, high = CODE_CELLS.get(name, (25, 45))
+    assert low <= len(lesson.code) <= high
+
+
+def test_code_cells_are_short(lesson):
+    """One new thing in each."""
+    lengths = {cell["id"]: lines(cell["text"]) for cell in lesson.code}
+    assert 2 <= statistics.median(lengths.values()) <= 3
+    long = [name for name, length in lengths.items() if length > 10]
+    assert len(long) <= 0.1 * len(lengths), long
+    assert max(lengths.values()) <= 25
+
+
+def test_nearly_every_code_cell_follows_prose(lesson):
+    """Somebody says what it is going to find out."""
+    kinds = [cell["cell_type"] for cell in lesson.cells]
+    alone = [
+        lesson.cells[i]["id"]
+        for i in range(1, len(kinds))
+        if kinds[i] == "code" and kinds[i - 1] == "code"
+    ]
+    assert len(alone) <= 0.15 * len(lesson.code), alone
+
+
+def test_prose_cells_are_short(lesson):
+    counts = {cell["id"]: words(cell["text"]) for cell in lesson.prose}
+    counts = {name: count for name, count in counts.items() if count}
+    assert not {name: count for name, count in counts.items() if count > 120}
+    outside = {name: count for name, count in counts.items() if not 15 <= count <= 60}
+    assert len(outside) <= 0.15 * len(counts), outside
+
+
+def test_predictions(lesson):
+    """At least five, each left open, each held against what was measured."""
+    guesses = [cell for cell in lesson.code if "guess = ..." in cell["text"].splitlines()]
+    assert len(guesses) >= 5
+    for cell in guesses:
+        assert "predicted(guess, " in cell["text"], cell["id"]
+    compared = [cell["id"] for cell in lesson.code if "predicted(guess" in cell["text"]]
+    assert compared == [cell["id"] for cell in guesses]
+
+
+def test_real_code_is_read(lesson):
+    """What is shown is what ran: by source() or diff(), never pasted."""
+    assert any(re.search(r"(?m)^(source|diff)\(", cell["text"]) for cell in lesson.code)
+
+
+def test_taped_cells_with_plain_sockets_settle(lesson):
+    """Two clients that do not wait for the server give a dozen different tapes."""
+    taped = False
+    for cell in lesson.code:
+        if "start(" in cell["text"]:
+            taped = "tape" in cell["text"]
+        plain = "create_connection(server.address" in cell["text"]
+        assert not (taped and plain and "settle(" not in cell["text"]), cell["id"]
+
+
+def test_announced_errors_are_read(lesson):
+    """An error is followed by a sentence that says what it means."""
+    for cell, after in zip(lesson.cells, lesson.cells[1:], strict=False):
+        if "raises-exception" in cell["metadata"].get("tags", []):
+            assert after["cell_type"] == "markdown", cell["id"]
+
+
+class TestExercises:
+    def test_there_are_three(self, lesson):
+        assert [number for number, _ in exercises(lesson)][:3] == [1, 2, 3]
+
+    def test_each_is_complete(self, lesson):
+        """Minutes and difficulty, a stub, a check, two hints, a solution: in this order."""
+        for number, cells in exercises(lesson):
+            stubs = [i for i, cell in enumerate(cells) if "exercise" in cell["metadata"]]
+            assert len(stubs) == 1, f"exercise {number}: one cell with the stub"
+            stub = cells[stubs[0]]
+            about = stub["metadata"]["exercise"]
+            assert set(about) == {"minutes", "difficulty"}
+            assert about["difficulty"] in {"easy", "medium", "hard"}
+            said = f"{about['difficulty'].capitalize()}, {about['minutes']} minutes"
+            assert said in cells[0]["text"], f"exercise {number} does not say: {said}"
+            assert has_ellipsis(stub["text"]), f"exercise {number}: nothing is left open"
+            text, check, hints = cells[stubs[0] + 1 : stubs[0] + 4]
+            assert text["cell_type"] == "markdown"
+            assert re.search(r"(?m)^check", check["text"]), f"exercise {number} has no check"
+            folded = re.findall(r"<details><summary>(.+?)</summary>", hints["text"])
+            assert folded == ["Hint 1", "Hint 2", "Solution"], f"exercise {number}: {folded}"
+            assert cells[-1] is hints, f"exercise {number} goes on after its solution"
+
+    def test_minutes_add_up(self, lesson):
+        """The card says how long the exercises take."""
+        total = sum(
+            cell["metadata"]["exercise"]["minutes"]
+            for cell in lesson.code
+            if "exercise" in cell["metadata"]
+        )
+        assert f"then {total} for the exercises" in lesson.card["time"]
+
+
+def has_ellipsis(code):
+    return any(
+        isinstance(node, ast.Constant) and node.value is ... for node in ast.walk(ast.parse(code))
+    )
+
+
+class TestEnd:
+    def test_parts_stand_in_order(self, lesson):
+        text = "\n".join(cell["text"] for cell in lesson.prose)
+        places = [text.find(heading) for heading in ENDING]
+        assert -1 not in places
+        assert places == sorted(places)
+        for word in ["**In production**", "**Next:**", "**Read on:**"]:
+            assert word in text
+
+    def test_three_things_mirror_the_card(self, lesson):
+        know = lesson.part("## What you now know")[0]["text"]
+        assert len(re.findall(r"(?m)^- You can ", know)) == 3
+        assert lesson.card["able"].count(", ") == 2, "three things, with commas between"
+
+    def test_quiz_tells_why(self, lesson):
+        """Three questions of three options, each folded, each opening with Right or No."""
+        quiz = lesson.part("### Three questions")[0]["text"]
+        parts = re.split(r"(?m)^\*\*(\d)\. ", quiz)
+        assert parts[1::2] == ["1", "2", "3"]
+        for question in parts[2::2]:
+            options = re.findall(r"<summary>.+?</summary>\s+(Right|No)\b", question)
+            assert sorted(options) == ["No", "No", "Right"], question
+
+    def test_words_have_a_place_and_a_chinese_name(self, lesson):
+        table = lesson.part("### Words")[0]["text"]
+        rows = re.findall(r"(?m)^\| (.+?) \| (.+?) \| (.+?) \|$", table)[1:]
+        assert len(rows) >= 5
+        for term, where, chinese in rows:
+            assert "man " in where or "RFC" in where, term
+            assert re.search(r"[\u4e00-\u9fff]", chinese), term
+
+    def test_last_cell_cleans_up(self, lesson):
+        last = lesson.cells[-1]
+        assert last["text"].splitlines()[-1] == "leftovers(stop=True)"
+        assert "".join(last["outputs"][0]["text"]) == "0 threads, 0 sockets left\n"
