@@ -41,6 +41,9 @@ def check_change(server: ModuleType, old: str, new: Any, breaks: str) -> None:
         return
     try:
         changed = zoo.derive(f"your_{name}", name, (zoo.Change(name, old, new.strip()),))
+    except ValueError:
+        print(f"There is no such line to replace: leave `old` as it is. ({old.strip()!r})")
+        return
     except SyntaxError as error:
         print(f"This is not Python any more: {error.msg} (line {error.lineno}).")
         return
