@@ -177,7 +177,6 @@ def drips(listener):
                     sock.send(data[number : number + 1])
 
 
-@pytest.mark.timing
 @pytest.mark.parametrize(
     ("serve", "requirement", "sentences"),
     [
@@ -279,7 +278,6 @@ leftovers()
 """
 
 
-@pytest.mark.timing
 @pytest.mark.parametrize("sends", ["data", "dat"])
 def test_server_that_swallows_every_exception_is_told_so(sends):
     """Its own typing errors as well: a bare `except:` hides what would have helped."""
@@ -347,7 +345,6 @@ def shown(serve, requirement):
     return printed.getvalue(), value
 
 
-@pytest.mark.timing
 @pytest.mark.parametrize("requirement", REQUIREMENTS, ids=title)
 def test_cell_that_shows_it_again_runs(requirement):
     """A learner pastes it; on a good server it ends by itself and raises nothing."""
@@ -408,7 +405,6 @@ BROKEN = {
 }
 
 
-@pytest.mark.timing
 @pytest.mark.parametrize("name", BROKEN)
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.usefixtures("collected")

@@ -19,10 +19,12 @@ BUSY = 2  # processes that only compute
 PYTEST = [sys.executable, "-m", "pytest"]
 ROUND = {
     "tests": [*PYTEST, "-m", "timing and not soak", "tests"],
-    "lessons": [*PYTEST, "--nbval", "notebooks"],
-    "bytes": [sys.executable, "tools/execute.py", "--check", *LESSONS],
+    "lessons": [sys.executable, "tools/execute.py", "--check", *LESSONS],
 }
-ONCE = {"soak tests": [*PYTEST, "-m", "soak", "tests"]}
+ONCE = {
+    "the other tests": [*PYTEST, "-m", "not timing", "tests"],  # with those marked soak
+    "nbval": [*PYTEST, "--nbval", "notebooks"],
+}
 
 COMPUTE = """
 import os
