@@ -30,7 +30,7 @@ class Mutation(NamedTuple):
 @pytest.fixture
 def impatient(monkeypatch):
     """What never comes need not be waited for as long as what comes late."""
-    monkeypatch.setattr(conformance, "SOON", 1)
+    monkeypatch.setattr(conformance, "SOON", 0.4)
 
 
 @pytest.fixture
