@@ -22,7 +22,7 @@ ROUND = {
     "lessons": [sys.executable, "tools/execute.py", "--check", *LESSONS],
 }
 ONCE = {
-    "the other tests": [*PYTEST, "-m", "not timing", "tests"],  # with those marked soak
+    "soak tests": [*PYTEST, "-m", "soak", "tests"],
     "nbval": [*PYTEST, "--nbval", "notebooks"],
 }
 
