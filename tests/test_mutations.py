@@ -58,7 +58,7 @@ FAULTS = [
         "connection",
         "self.unsent = self.unsent[count:]",
         "self.unsent = self.unsent[count + 1 :]",
-        "sends_back_a_message_longer_than_the_buffers",
+        "loses_nothing_when_the_client_reads_late",
     ),
     Mutation(
         "connection",

@@ -469,7 +469,9 @@ def gives_its_descriptors_back(server: Subject) -> None:
 def loses_nothing_when_the_client_reads_late(server: Subject) -> None:
     """send() takes what fits and no more; the rest is still owed."""
     client = server.connect()
-    client.hears_all(client.stuffs(8 * BUFFER))
+    data = client.stuffs(8 * BUFFER)
+    server.settle()  # now it owes what does not fit into the buffers
+    client.hears_all(data)
     client.leaves()
     client = server.connect()
     data = os.urandom(LONG)
@@ -557,7 +559,9 @@ def sleeps_while_its_clients_are_silent(server: Subject) -> None:
     client = server.connect()
     client.says(b"x")
     client.hears(b"x")
-    client.hears_all(client.stuffs(8 * BUFFER))  # for a while it had to be asked about
+    data = client.stuffs(8 * BUFFER)
+    server.settle()  # now its client has to be asked about
+    client.hears_all(data)
     server.connect()
     server.expect_asleep()
 
