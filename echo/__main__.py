@@ -63,7 +63,10 @@ def main():
     with listener:
         host, number = listener.getsockname()[:2]
         print(f"{options.name} server listening on {host}:{number}; Ctrl-C ends it", flush=True)
-        serve(listener)
+        try:
+            serve(listener)
+        except OSError as error:  # this machine does not let it
+            sys.exit(f"python -m echo: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ ON_TAPE = {
     "epoll_wait": "epoll_wait",
     "epoll_pwait": "epoll_wait",
     "rt_sigtimedwait": "rt_sigtimedwait",
+    "io_uring_enter": "io_uring_enter",
 }
 
 
@@ -240,6 +241,10 @@ class Roles:
         signals = re.match(r"\[([A-Z0-9 ]+)\]", arguments)[1].split()
         taken = re.search(r"\((SIG\w+)\)", result)
         return ", ".join(f"SIG{name}" for name in sorted(signals)), taken and taken[1]
+
+    def io_uring_enter(self, arguments, result, failed):
+        _, written, wait, _ = arguments.split(", ", 3)
+        return f"hand over {written}, wait for {wait}", result
 
 
 def in_order(roles):

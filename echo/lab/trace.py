@@ -6,9 +6,9 @@
     print(tape)
 
 A tape belongs to the threads of one server.  Its sockets write down what is asked of them,
-and for as long as a taped server lives, stand-ins for select.select, select.poll, select.epoll
-and signal.sigwaitinfo write down the calls of its threads and pass on everybody else's.  What
-the notebook calls itself is on no tape.  Between the first call of serve() and stop() a tape
+and for as long as a taped server lives, stand-ins for select.select, select.poll, select.epoll,
+signal.sigwaitinfo and our Ring.enter write down the calls of its threads and pass on everybody
+else's.  What the notebook calls itself is on no tape.  Between the first call of serve() and stop() a tape
 equals the list that strace(1) gives for the same calls and threads.
 """
 
@@ -22,9 +22,10 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from echo import ring
 from echo.lab.background import Listener, Server, owner
 
-WAITS = {"pselect6", "poll", "epoll_wait", "rt_sigtimedwait"}
+WAITS = {"pselect6", "poll", "epoll_wait", "rt_sigtimedwait", "io_uring_enter"}
 FLAGS = {1: "IN", 2: "PRI", 4: "OUT", 8: "ERR", 16: "HUP", 32: "NVAL", 0x2000: "RDHUP",
          1 << 28: "EXCLUSIVE", 1 << 30: "ONESHOT", 1 << 31: "ET"}  # fmt: skip
 
@@ -339,6 +340,22 @@ def traced_sigwaitinfo(signals: Any) -> Any:
     return tape.call("rt_sigtimedwait", names, REAL["sigwaitinfo"], signals, show=taken)
 
 
+def traced_enter(self: ring.Ring, wait: int) -> None:
+    __tracebackhide__ = True
+    tape = tape_of_this_thread()
+    if tape is None:
+        REAL["enter"](self, wait)
+        return
+    written = self.written
+    tape.call(
+        "io_uring_enter",
+        f"hand over {written}, wait for {wait}",
+        REAL["enter"],
+        *(self, wait),
+        show=lambda _: str(written - self.written),
+    )
+
+
 def taken(info: Any) -> str:
     return name_of_signal(info.si_signo)
 
@@ -352,8 +369,15 @@ STAND_INS = {
     "poll": traced_poll,
     "epoll": EpollMaker(),
     "sigwaitinfo": traced_sigwaitinfo,
+    "enter": traced_enter,
 }
-HOME = {"select": select, "poll": select, "epoll": select, "sigwaitinfo": signal}
+HOME = {
+    "select": select,
+    "poll": select,
+    "epoll": select,
+    "sigwaitinfo": signal,
+    "enter": ring.Ring,
+}
 REAL = {
     name: getattr(module, name)
     for name, module in HOME.items()
