@@ -144,6 +144,16 @@ def test_real_code_is_read(lesson):
     assert any(re.search(r"(?m)^(source|diff)\(", cell["text"]) for cell in lesson.code)
 
 
+def test_call_outs_name_the_right_lines(lesson):
+    """**Line 23**, `code`: what stands there in the file that was shown last."""
+    shown = []
+    for cell in lesson.cells:
+        if cell["text"].splitlines()[-1].startswith("source("):
+            shown = "".join(cell["outputs"][0]["data"]["text/plain"]).splitlines()
+        for number, code in re.findall(r"\*\*Line (\d+)\*\*, `([^`]+)`", cell["text"]):
+            assert code in shown[int(number) - 1], f"{cell['id']}, line {number}: {code}"
+
+
 def test_taped_cells_with_plain_sockets_settle(lesson):
     """Two clients that do not wait for the server give a dozen different tapes."""
     taped = False

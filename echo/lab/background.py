@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from echo.lab import kernel
+from echo.lab.tracebacks import hide_our_frames
 
 BACKLOG = 4096  # ten thousand clients at once need it: the kernel drops who does not fit
 PATIENCE = 2.0  # seconds in which a server must have noticed that it should stop
@@ -93,18 +94,15 @@ class Client(socket.socket):
     """A client's socket.  What it does returns once the server has finished reacting.
 
     If the server has crashed, recv() and send() say how, instead of an empty answer.
-    (__tracebackhide__ keeps their frames out of what IPython shows.)
     """
 
     server: "Server"
 
     def connect(self, address: Any) -> None:
-        __tracebackhide__ = True
         self._naming(super().connect, address)
         self.server._react()
 
     def recv(self, *args: Any) -> bytes:
-        __tracebackhide__ = True
         data = self._naming(super().recv, *args)
         if data == b"":
             self.server._react()  # it may be about to crash: a `with` closes first
@@ -112,14 +110,12 @@ class Client(socket.socket):
         return data
 
     def send(self, *args: Any) -> int:
-        __tracebackhide__ = True
         self.server.raise_crash()  # the kernel would take what nobody will ever read
         count = self._naming(super().send, *args)
         self.server._react()
         return count
 
     def sendall(self, *args: Any) -> None:
-        __tracebackhide__ = True
         self.server.raise_crash()
         self._naming(super().sendall, *args)
         self.server._react()
@@ -135,7 +131,6 @@ class Client(socket.socket):
             self.server._react()
 
     def _naming(self, call: Callable, *args: Any) -> Any:
-        __tracebackhide__ = True
         try:
             return call(*args)
         except BlockingIOError:
@@ -229,6 +224,7 @@ class Server:
         self._clients: list[weakref.ref] = []
         self._others_epolls = epolls()
         self.cell, self.run = current_cell()
+        hide_our_frames()
         for other in list(_servers):  # the same cell once more: its server of last time ends
             if self.cell is not None and other.cell == self.cell and other.run != self.run:
                 other.end()
@@ -317,10 +313,14 @@ class Server:
             raise_in(ident, None)
 
     def _tell(self, thread: threading.Thread) -> None:
-        """Raise Stopped in a thread of the server, wherever it is, unless it is leaving."""
-        with _lock:  # a thread that has left may have passed its ident on to another
-            if thread in self.threads and thread.ident is not None:
-                raise_in(thread.ident, Stopped)
+        """Raise Stopped in a thread of the server, wherever it is in the server's code.
+
+        Not before: whoever starts it would wait for ever to hear that it has begun.  Not after:
+        by then its ident may be another's.
+        """
+        with _lock:
+            if thread in self.threads and _owners.get(thread.ident or 0) is self:
+                raise_in(thread.ident or 0, Stopped)
 
     def adopt(self, sock: socket.socket) -> socket.socket:
         """Note an accepted socket; on a tape it becomes one that writes down its calls."""
@@ -496,7 +496,6 @@ class Server:
             )
 
     def raise_crash(self) -> None:
-        __tracebackhide__ = True
         if self.crash is not None:
             raise Crashed(self.crash) from None
 

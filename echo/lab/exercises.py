@@ -22,9 +22,11 @@ def predicted(guess: Any, value: Any) -> Said:
     """Compare a prediction with what was measured.  `...` stands for no prediction."""
     if guess is ...:
         return Said(f"{value!r}. You had not guessed.")
+    if isinstance(guess, tuple) and isinstance(value, list):
+        guess = list(guess)  # a, b without brackets is as good
     if guess == value and isinstance(guess, bool) == isinstance(value, bool):
         return Said(f"{value!r}, as you said.")
-    return Said(f"{value!r}. You said {guess!r}.")
+    return Said(f"{value!r}, not {guess!r} as you said.")
 
 
 def check_change(server: ModuleType, old: str, new: Any, breaks: str) -> None:
@@ -41,6 +43,9 @@ def check_change(server: ModuleType, old: str, new: Any, breaks: str) -> None:
         return
     try:
         changed = zoo.derive(f"your_{name}", name, (zoo.Change(name, old, new.strip()),))
+    except ValueError:
+        print(f"There is no such line to replace: leave `old` as it is. ({old.strip()!r})")
+        return
     except SyntaxError as error:
         print(f"This is not Python any more: {error.msg} (line {error.lineno}).")
         return
@@ -69,8 +74,11 @@ def check_lines(name: str, *lines: Any) -> None:
         print("Not attempted yet: replace each ... by the number of a line.")
         return
     for line in lines:
-        if not isinstance(line, int) or not 1 <= line <= text.count("\n"):
-            print(f"{line!r} is not a line of {name}.py, which has {text.count(chr(10))}.")
+        if not isinstance(line, int):
+            print(f"{line!r} is no number: write 12, without quotes.")
+            return
+        if not 1 <= line <= text.count("\n"):
+            print(f"{name}.py has no line {line}: it ends with {text.count(chr(10))}.")
             return
     for line in dict.fromkeys(lines):
         verdict = "yes" if line in blame else "no"

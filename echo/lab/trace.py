@@ -67,7 +67,7 @@ class Tape(list):
             lines += [f"{name}({who}) ... asleep" for name, who in unfinished]
         if not lines:
             return "(no call yet)"
-        elif not self.waited:
+        if not self.waited:
             lines.append("(no wait among them: it never sleeps, or by means that are not recorded)")
         return "\n".join(lines)
 
@@ -223,7 +223,6 @@ def tape_of_this_thread() -> Tape | None:
 
 
 def traced_select(*args: Any) -> tuple[list, list, list]:
-    __tracebackhide__ = True  # IPython then shows the learner's own line alone
     tape = tape_of_this_thread()
     if tape is None:
         return REAL["select"](*args)

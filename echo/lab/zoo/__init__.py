@@ -16,8 +16,6 @@ import linecache
 import types
 from typing import NamedTuple
 
-MODULES = ("connection", "accept", "blocking_server")  # what a server may import, floor by floor
-
 
 class Change(NamedTuple):
     """In the file echo/<module>.py, `old` becomes `new`."""
@@ -127,38 +125,44 @@ def load(name: str) -> types.ModuleType:
 def derive(name: str, server: str, changes: tuple[Change, ...]) -> types.ModuleType:
     """The module echo.<server> with some lines changed, there or in what it imports.
 
-    Modules above a changed one are loaded anew, and import the changed one; ours stay as they
-    are.  The result's __source__ is the text of the file that has been changed.
+    It and what it imports of ours are loaded anew; ours stay as they are.  The result's
+    __source__ is the text of the file that has been changed; of several, of the uppermost.
     """
+    modules = {change.module for change in changes}
     loaded: dict[str, types.ModuleType] = {}
+    changed: list[str] = []
 
     def import_(target: str, *args: object) -> object:
-        return loaded.get(target) or builtins.__import__(target, *args)  # type: ignore[arg-type]
+        package, _, module = target.partition(".")
+        if package != "echo" or not module:
+            return builtins.__import__(target, *args)  # type: ignore[arg-type]
+        return loaded.get(module) or make(module)
 
-    def make(module: str) -> None:
-        text = inspect.getsource(importlib.import_module(f"echo.{module}"))
-        mine = [change for change in changes if change.module == module]
-        for change in mine:
-            if text.count(change.old) != 1:
-                raise ValueError(f"{name}: not once in echo/{module}.py: {change.old!r}")
-            text = text.replace(change.old, change.new)
-        last = module == server
-        made = types.ModuleType(name if last else f"echo.{module}")
-        made.__file__ = f"{name}.py" if mine else f"{module}.py"
+    def make(module: str) -> types.ModuleType:
+        ours = importlib.import_module(f"echo.{module}")
+        text = inspect.getsource(ours)
+        for change in changes:
+            if change.module == module:
+                if text.count(change.old) != 1:
+                    raise ValueError(f"{name}: not once in echo/{module}.py: {change.old!r}")
+                text = text.replace(change.old, change.new)
+        made = types.ModuleType(name if module == server else f"echo.{module}")
+        made.__file__ = ours.__file__ or ""
+        if module in modules:  # a file that is nowhere but here; tracebacks find its lines
+            alone = module == server or len(modules) == 1
+            made.__file__ = file = f"{name}.py" if alone else f"{name}_{module}.py"
+            linecache.cache[file] = (len(text), None, text.splitlines(True), file)
         made.__dict__["__builtins__"] = vars(builtins) | {"__import__": import_}
-        if mine:
-            changed.append(text)
-            linecache.cache[made.__file__] = (len(text), None, text.splitlines(True), made.__file__)
         exec(compile(text, made.__file__, "exec"), vars(made))
-        loaded[f"echo.{module}"] = made
+        if module in modules:
+            changed.append(text)
+        loaded[module] = made
+        return made
 
-    changed: list[str] = []
-    for module in MODULES:
-        if module != server:
-            make(module)
-    make(server)
-    if not changed:
-        raise ValueError(f"{name}: none of its changes is in {server} or below it")
-    animal = loaded[f"echo.{server}"]
+    animal = make(server)
+    if not changes:
+        raise ValueError(f"{name}: it changes nothing")
+    for module in sorted(modules - loaded.keys()):
+        raise ValueError(f"{name}: {server} does not use echo/{module}.py")
     animal.__source__ = changed[-1]  # type: ignore[attr-defined]
     return animal
