@@ -1,4 +1,4 @@
-"""An echo server of coroutines on epoll(7): one thread, many clients, each echoed to as if alone.
+"""An echo server of coroutines on epoll(7): one thread, many clients, each as if alone.
 
 The interest list lives in the kernel, and beside each descriptor on it there is a coroutine
 that has come to an `await`: it is what we go on with when that descriptor is ready.

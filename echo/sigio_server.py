@@ -1,4 +1,4 @@
-"""An echo server on signals: one thread, many clients, SIGIO for whatever happens to any.
+"""An echo server on signals: one thread, many clients, one signal for all of them.
 
 The interest list is one flag on each socket, O_ASYNC, and the kernel sends a signal to whom
 the socket belongs.  The signal does not say which socket it was, and a second one is dropped
