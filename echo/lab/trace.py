@@ -8,8 +8,8 @@
 A tape belongs to the threads of one server.  Its sockets write down what is asked of them,
 and for as long as a taped server lives, stand-ins for select.select, select.poll, select.epoll,
 signal.sigwaitinfo and our Ring.enter write down the calls of its threads and pass on everybody
-else's.  What the notebook calls itself is on no tape.  Between the first call of serve() and stop() a tape
-equals the list that strace(1) gives for the same calls and threads.
+else's.  What the notebook calls itself is on no tape.  Between the first call of serve() and
+stop() a tape equals the list that strace(1) gives for the same calls and threads.
 """
 
 import errno
