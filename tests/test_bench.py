@@ -337,17 +337,21 @@ def stubborn(request, monkeypatch):
     monkeypatch.setattr(background.Stopped, "ENOUGH", 5)
     server = start(request.param)
     with server.connect():
-        with in_less_than(background.PATIENCE + 1), pytest.raises(RuntimeError) as error:
-            server.stop()
-        server.said = str(error.value)
+        server.said = ""
+        with in_less_than(background.PATIENCE + 1):
+            try:
+                server.stop()
+            except RuntimeError as error:
+                server.said = str(error)
         yield server
     forget(server)
 
 
+# Who swallows what recv() raises may still be hit outside of its `try`, and end.
 every_bare_except = pytest.mark.parametrize("stubborn", [bare_accept, bare_recv], indirect=True)
 
 
-@every_bare_except
+@pytest.mark.parametrize("stubborn", [bare_accept], indirect=True)
 def test_bare_except_is_named_as_what_keeps_a_server(stubborn):
     """From the message a learner knows where to look."""
     assert "does not stop" in stubborn.said
@@ -358,7 +362,7 @@ def test_bare_except_is_named_as_what_keeps_a_server(stubborn):
 def test_server_that_does_not_stop_is_put_to_sleep(stubborn):
     """It must not compute beside what comes next."""
     before = stubborn.cpu()
-    assert where_is(stubborn) == "asleep in futex"
+    assert where_is(stubborn) in ("asleep in futex", "ended")
     time.sleep(0.1)
     assert stubborn.cpu() == before
 
@@ -443,6 +447,43 @@ def test_thread_that_has_left_is_not_told_to_stop():
     go.set()
     thread.join()
     assert told.is_set()
+
+
+def test_thread_that_has_not_begun_is_not_told_to_stop():
+    """Whoever starts it waits for it to say that it has begun, and would wait for ever."""
+    server = start(blocking_server.serve)
+    begun = threading.Event()
+
+    class Slow(threading.Thread):
+        def _set_native_id(self):  # called once ident is known, before it says so
+            while not begun.is_set():
+                time.sleep(0.001)
+            super()._set_native_id()
+
+    thread = Slow(target=blocking_server.serve, args=[server.listener])
+    starter = threading.Thread(target=server._launch, args=[thread])
+    starter.start()
+    assert eventually(lambda: thread.ident is not None)
+    server.stopping = True
+    server._tell(thread)
+    begun.set()
+    starter.join(5)
+    assert not starter.is_alive()
+    server.stop()
+
+
+def test_interrupted_start_does_not_hold_up_the_thread(monkeypatch):
+    """An interrupt within threading.Event.wait() can leave a lock closed that set() needs."""
+
+    def interrupted(condition):
+        condition._lock.acquire()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Condition, "__enter__", interrupted)
+    begun = background.Begun()
+    assert not begun.wait(0.01)
+    begun.set()
+    assert begun.wait()
 
 
 @sloppy
@@ -620,35 +661,33 @@ def test_interrupt_in_the_with_block_stops_the_server(serve):
 
 
 INTERRUPTS = """
-import collections, contextlib, gc, io, os, signal, sys, threading, time
+import contextlib, faulthandler, gc, io, random, signal, sys, threading, time
 from echo import nonblocking_server, select_server, threaded_server
 from echo.lab import leftovers, settle, start
-from echo.lab.background import Crashed, Client, Listener, Server
-
-def computes(listener):
-    while True:
-        sum(range(100))
+from echo.lab.background import Client, Listener
 
 def interrupt(*_):
     raise KeyboardInterrupt
 
-def lesson(serve):
+def lesson(serve, late, delay):
     with start(serve) as server:
         client = server.connect()
         client.send(b"x")
         settle(server)
         client.close()
+        if late:
+            signal.setitimer(signal.ITIMER_REAL, delay)
 
 def places(trace):
     while trace:
         yield trace.tb_frame.f_code.co_name
         trace = trace.tb_next
 
-def interrupted(serve, delay):
+def interrupted(serve, delay, late):
     "Where the interrupt hit."
     try:
-        signal.setitimer(signal.ITIMER_REAL, delay)
-        lesson(serve)
+        signal.setitimer(signal.ITIMER_REAL, 0 if late else delay)
+        lesson(serve, late, delay)
         signal.setitimer(signal.ITIMER_REAL, 0)
         return []
     except KeyboardInterrupt as error:
@@ -657,18 +696,22 @@ def interrupted(serve, delay):
 def alive():
     return [thread for thread in threading.enumerate() if thread.ident is not None]
 
+faulthandler.dump_traceback_later(55, exit=True)  # if it hangs, say where
 signal.signal(signal.SIGALRM, interrupt)
-longest = {}
-for serve in select_server.serve, threaded_server.serve:
-    began = time.monotonic()
-    lesson(serve)
-    longest[serve] = 1.3 * (time.monotonic() - began)
-longest[nonblocking_server.serve] = 0.1
-seen = collections.Counter()
-COUNT = int(sys.argv[1])
-for number in range(COUNT):
-    for serve, duration in longest.items():
-        seen.update(set(interrupted(serve, 0.00005 + duration * number / COUNT)))
+COUNT, wanted = int(sys.argv[1]), set(sys.argv[2:])
+chance = random.Random(7)
+lasts = dict.fromkeys([select_server.serve, threaded_server.serve, nonblocking_server.serve], 0.1)
+seen = set()
+number, until = 0, time.monotonic() + 30
+while number < COUNT or (wanted - seen and time.monotonic() < until):
+    number += 1
+    for serve in [*lasts][: 3 if number % 3 == 0 else 2]:
+        began = time.monotonic()
+        late = number % 4 == 0  # to hit stop() too, however long the rest takes
+        hit = interrupted(serve, 0.00005 + chance.random() * (0.03 if late else lasts[serve]), late)
+        seen.update(hit)
+        if not hit:
+            lasts[serve] = time.monotonic() - began
         with contextlib.redirect_stdout(io.StringIO()) as said:
             leftovers(stop=True)
         assert said.getvalue() == "0 threads, 0 sockets left\\n", said.getvalue()
@@ -680,15 +723,14 @@ for number in range(COUNT):
         kinds = Listener, Client
         left = [one for one in gc.get_objects() if isinstance(one, kinds) and one.fileno() >= 0]
         assert not left, left
-print(*sorted(seen))
+print(*sorted(wanted - seen))
 """
 
 
 @pytest.mark.timing
 def test_interrupt_at_any_moment_leaves_nothing_that_leftovers_do_not_end():
     """While a server starts, settles or stops: nobody knows where a learner's finger falls."""
-    seen = run_python(INTERRUPTS, "30").split()
-    assert {"start", "connect", "settle", "end"} <= set(seen)
+    assert run_python(INTERRUPTS, "30", "start", "connect", "settle", "end") == "\n"
 
 
 # Lifetime: the same cell run again.
@@ -698,7 +740,7 @@ def test_interrupt_at_any_moment_leaves_nothing_that_leftovers_do_not_end():
 def notebook(monkeypatch):
     """A pretended notebook; notebook.run(cell, run) says which cell runs now."""
     parent = {"metadata": {}, "content": {"code": ""}, "header": {}}
-    shell = SimpleNamespace(get_parent=lambda: parent, user_ns={})
+    shell = SimpleNamespace(get_parent=lambda: parent, user_ns={}, custom_exceptions=(Exception,))
     monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
 
     def run(cell, run, source="start(serve)"):

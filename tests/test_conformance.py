@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import gc
 import importlib
 import inspect
 import io
@@ -15,7 +16,7 @@ import pytest
 
 from echo import select_server
 from echo.lab import Crashed, Tape, background, check, conformance, start
-from echo.lab.conformance import REQUIREMENTS, Failed, examine, requirements, title
+from echo.lab.conformance import REQUIREMENTS, Failed, examine, title
 from echo.lab.zoo import Change, derive
 
 ROOT = Path(__file__).parent.parent
@@ -96,7 +97,7 @@ def test_good_server_is_told_so():
 
 def stub(listener):
     """Echo."""
-    ...
+    ...  # noqa: PIE790
 
 
 def half_done(listener):
@@ -144,12 +145,6 @@ def echoes_once(listener):
     with listener.accept()[0] as sock:
         sock.sendall(sock.recv(1000))
         listener.accept()
-
-
-def echoes_once_and_waits(listener):
-    with listener.accept()[0] as sock:
-        sock.sendall(sock.recv(1000))
-        time.sleep(60)
 
 
 def shouts(listener):
@@ -226,11 +221,6 @@ def drips(listener):
                 r"client 1 sends     b'\x00'",
                 "client 1 receives  nothing\n      the server is asleep in accept4",
             ],
-        ),
-        (
-            echoes_once_and_waits,
-            "sends back what it receives",
-            ["client 1 receives  nothing\n      the server is asleep in clock_nanosleep"],
         ),
         (
             shouts,
@@ -336,8 +326,7 @@ def test_nobody_is_asked_what_is_no_requirement():
 
 def shown(serve, requirement):
     """What the cell prints and its last line gives, or what it raises."""
-    code = f"tape = Tape()\nserver = start(serve, tape)\n{requirement.again}"
-    tree = ast.parse(code)
+    tree = ast.parse(requirement.again.format("serve"))
     names = {"Tape": Tape, "start": start, "socket": socket, "time": time, "serve": serve}
     value = None
     try:
@@ -367,87 +356,63 @@ def test_cell_that_shows_it_again_runs(requirement):
         assert value is True
     if " of " in printed:  # bytes received, of bytes sent
         received, sent = printed.split(" of ")
-        assert int(received) == int(sent) > 1_000_000
+        assert int(received) == int(sent) > 100_000
+
+
+@pytest.fixture
+def collected():
+    """What a server leaves open that crashes is closed here, and not in some other test."""
+    yield
+    gc.collect()
+
+
+def broken(module, old, new, server="select_server"):
+    return derive("broken", server, (Change(module, old, new),)).serve
+
+
+BROKEN = {
+    "sends_back_what_it_receives": broken(
+        "connection", "return 0 if self.eof else READ", "return 0"
+    ),
+    "serves_one_client_after_another": broken(
+        "blocking_server",
+        "            echo(sock)",
+        "            return echo(sock)",
+        "blocking_server",
+    ),
+    "survives_a_client_that_resets": broken(
+        "connection", "except OSError:  # a reset", "except EOFError:  # a reset"
+    ),
+    "loses_nothing_when_the_client_reads_late": broken(
+        "connection", "self.unsent = self.unsent[count:]", 'self.unsent = b""'
+    ),
+    "finishes_its_answer_to_a_half_closed_client": broken(
+        "connection", "if not self.unsent:", "if not self.unsent or self.eof:"
+    ),
+    "serves_a_second_client_while_the_first_does_not_read": broken(
+        "accept", "            sock.setblocking(False)\n", ""
+    ),
+    "stops_reading_from_a_client_that_does_not_read": broken(
+        "connection", "HIGH_WATER = 256 * 1024", "HIGH_WATER = 1 << 40"
+    ),
+    "sleeps_while_its_clients_are_silent": broken(
+        "select_server", "writing, [])", "writing, [], 0)"
+    ),
+    "sleeps_while_a_half_closed_client_does_not_read": broken(
+        "connection", "return WRITE if self.eof or len", "return WRITE if len"
+    ),
+    "goes_on_when_descriptors_run_out": broken(
+        "accept", "(errno.EMFILE, errno.ENFILE)", "(errno.ENFILE,)"
+    ),
+    "survives_a_descriptor_above_1023": broken("select_server", ">= FD_SETSIZE", "> FD_SETSIZE"),
+}
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize(
-    ("requirement", "server", "change"),
-    [
-        (
-            "sends_back_what_it_receives",
-            "select_server",
-            Change("connection", "return 0 if self.eof else READ", "return 0"),
-        ),
-        (
-            "closes_when_the_client_has_finished",
-            "select_server",
-            Change("connection", "self.eof = not data", "self.eof = False"),
-        ),
-        (
-            "serves_one_client_after_another",
-            "blocking_server",
-            Change("blocking_server", "echo(sock)\n", "return echo(sock)\n"),
-        ),
-        (
-            "serves_a_second_client_while_the_first_is_silent",
-            "blocking_server",
-            Change("blocking_server", "64 * 1024", "32 * 1024"),
-        ),
-        (
-            "survives_a_client_that_resets",
-            "select_server",
-            Change("connection", "except OSError:  # a reset", "except IndexError:  # a reset"),
-        ),
-        (
-            "loses_nothing_when_the_client_reads_late",
-            "select_server",
-            Change("connection", "self.unsent = self.unsent[count:]", 'self.unsent = b""'),
-        ),
-        (
-            "finishes_its_answer_to_a_half_closed_client",
-            "select_server",
-            Change("connection", "if not self.unsent:", "if not self.unsent or self.eof:"),
-        ),
-        (
-            "stops_reading_from_a_client_that_does_not_read",
-            "select_server",
-            Change("connection", "256 * 1024  # we stop", "1 << 40  # we stop"),
-        ),
-        (
-            "serves_a_second_client_while_the_first_does_not_read",
-            "select_server",
-            Change("accept", "            sock.setblocking(False)\n", ""),
-        ),
-        (
-            "sleeps_while_its_clients_are_silent",
-            "select_server",
-            Change("select_server", "writing, [])", "writing, [], 0)"),
-        ),
-        (
-            "sleeps_while_a_half_closed_client_does_not_read",
-            "select_server",
-            Change("connection", "WRITE if self.eof or len", "WRITE if len"),
-        ),
-        (
-            "goes_on_when_descriptors_run_out",
-            "select_server",
-            Change("accept", "(errno.EMFILE, errno.ENFILE) or listener", "() or listener"),
-        ),
-        (
-            "survives_a_descriptor_above_1023",
-            "select_server",
-            Change(
-                "select_server",
-                "                        conn.sock.close()\n                        continue\n",
-                "                        pass\n",
-            ),
-        ),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_cell_that_shows_it_again_shows_the_fault(requirement, server, change):
+@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.usefixtures("collected")
+def test_cell_that_shows_it_again_shows_the_fault(name):
     """What it does is not what it does on a good server."""
-    (requirement,) = [one for one in REQUIREMENTS if one.__name__ == requirement]
-    good = shown(select_server.serve, requirement)
-    assert shown(derive("broken", server, (change,)).serve, requirement) != good
+    (requirement,) = (one for one in REQUIREMENTS if one.__name__ == name)
+    assert shown(BROKEN[name], requirement) != shown(select_server.serve, requirement)

@@ -380,8 +380,8 @@ def test_threads_of_threads_are_recorded():
         threading.Thread(target=target, daemon=True).start()
 
     tape = Tape()
-    with start(serve, tape) as server, socket.create_connection(server.address, 5) as client:
-        client.sendall(b"x")
+    with start(serve, tape) as server, server.connect() as client:
+        client.send(b"x")
         assert client.recv(1) == b"x"
         assert Counter(tape.names()) >= Counter(["accept4", "recvfrom", "sendto"])
 

@@ -141,6 +141,33 @@ class Client(socket.socket):
             raise
 
 
+class Begun(threading.Event):
+    """Told to whoever starts a thread, which may be interrupted as it hears it.
+
+    An interrupt inside threading.Event, on its way to waiting, can leave the Event's own lock
+    closed for ever, and the thread then waits for it instead of beginning.  Here set() needs
+    no lock, and wait() is one call.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._closed = threading.Lock()
+        self._closed.acquire()
+
+    def is_set(self) -> bool:
+        return self._flag
+
+    def set(self) -> None:
+        if not self._flag:
+            self._flag = True
+            self._closed.release()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self._flag and self._closed.acquire(timeout=-1 if timeout is None else timeout):
+            self._closed.release()
+        return self._flag
+
+
 class Full:
     """Lets the bench's accept() fail with EMFILE as if descriptors had run out.
 
@@ -211,6 +238,7 @@ class Server:
         self.crash: str | None = None  # how it ended, if it ended by itself
         self.stopping = False
         self.told: dict[int, int] = {}  # thread ident -> how often Stopped was raised in it
+        self.giving_birth: set[int] = set()  # idents of threads that are starting a thread
         self.asked_in_vain = 0
         self.arrived = 0  # clients accepted so far
         self.roles: dict[int, str] = {}  # descriptor -> "listener", "client 1", ...
@@ -296,12 +324,19 @@ class Server:
                     self._leave(thread)
 
         thread.run = body  # type: ignore[method-assign]
+        thread._started = Begun()  # type: ignore[attr-defined]
         self.threads.add(thread)
+        ident = threading.get_ident()
+        with _lock:
+            self.giving_birth.add(ident)
         try:
             _start(thread)
         except RuntimeError:  # can't start new thread
             self.threads.discard(thread)
             raise
+        finally:
+            with _lock:
+                self.giving_birth.discard(ident)
 
     def _leave(self, thread: threading.Thread) -> None:
         """The last thing that one of the server's threads does."""
@@ -316,11 +351,14 @@ class Server:
         """Raise Stopped in a thread of the server, wherever it is in the server's code.
 
         Not before: whoever starts it would wait for ever to hear that it has begun.  Not after:
-        by then its ident may be another's.
+        by then its ident may be another's.  Not while it starts a thread itself: until that
+        runs it goes by its parent's ident (CPython 3.11, new_threadstate()), and would be told.
         """
+        ident = thread.ident or 0
         with _lock:
-            if thread in self.threads and _owners.get(thread.ident or 0) is self:
-                raise_in(thread.ident or 0, Stopped)
+            inside = thread in self.threads and _owners.get(ident) is self
+            if inside and ident not in self.giving_birth:
+                raise_in(ident, Stopped)
 
     def adopt(self, sock: socket.socket) -> socket.socket:
         """Note an accepted socket; on a tape it becomes one that writes down its calls."""
