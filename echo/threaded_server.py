@@ -14,7 +14,10 @@ def serve(listener):
     """Echo to every client of `listener`, for ever."""
     while True:
         sock = accept(listener)  # sleeps until somebody connects
-        threading.Thread(target=serve_one, args=[sock], daemon=True).start()
+        try:
+            threading.Thread(target=serve_one, args=[sock], daemon=True).start()
+        except RuntimeError:  # the system has no thread for this client; the others have theirs
+            sock.close()
 
 
 def serve_one(sock):

@@ -29,6 +29,7 @@ SERVERS = {
     for path in sorted(ROOT.glob("echo/*_server.py"))
 }
 every_server = pytest.mark.parametrize("serve", SERVERS.values(), ids=SERVERS)
+FETCHED_BY_THE_KERNEL = {"io_uring"}  # no recv() of ours that could say something else
 sloppy = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # the server, not we
 
 
@@ -231,6 +232,25 @@ def test_threads_of_others_start_as_ever():
     assert threading.Thread.start is background._start
     done.set()
     thread.join()
+
+
+def test_threaded_server_goes_on_when_there_is_no_thread_to_be_had(monkeypatch):
+    """One client is turned away; the others are served, and so are those who come later."""
+    real = threading._start_new_thread
+
+    def none_left(*_):
+        raise RuntimeError("can't start new thread")
+
+    with start(threaded_server.serve) as server, server.connect() as first:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading, "_start_new_thread", none_left)
+            with server.connect() as second:
+                assert second.recv(1) == b""
+        assert threading._start_new_thread is real
+        with server.connect() as third:
+            for client in (first, third):
+                client.send(b"x")
+                assert client.recv(1) == b"x"
 
 
 @sloppy
@@ -1102,7 +1122,7 @@ def test_accepted_sockets_can_be_given_high_descriptors(serve):
             assert all(sock.fileno() < number for sock in server.accepted())
 
 
-@every_server
+@pytest.mark.parametrize("serve", [SERVERS[name] for name in {*SERVERS} - FETCHED_BY_THE_KERNEL])
 @pytest.mark.parametrize("taped", [False, True], ids=["", "taped"])
 def test_flooding_client_always_has_more(serve, taped, hurried):
     """A real one pauses, and then nothing can be told; afterwards all is as before."""

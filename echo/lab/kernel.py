@@ -12,6 +12,7 @@ import re
 import select
 import socket
 import struct
+import sys
 import termios
 import time
 from typing import NamedTuple
@@ -126,6 +127,18 @@ def signal_pending(tid: int) -> bool:
     with open(f"/proc/self/task/{tid}/status", encoding="ascii", errors="replace") as file:
         pending = re.search(r"^SigPnd:\s*(\w+)", file.read(), re.MULTILINE)
     return pending is not None and int(pending[1], 16) != 0
+
+
+def signals_waited_for(tid: int) -> list[int]:
+    """The signals for one of which a thread sleeps in sigwaitinfo(); [] if it does not."""
+    try:
+        sleep = sleeping(tid)
+        if sleep is None or sleep.call != "rt_sigtimedwait":
+            return []
+        waited = int.from_bytes(memory(sleep.arguments[0], 8), sys.byteorder)
+    except (OSError, NotTold):
+        return []
+    return [number + 1 for number in range(64) if waited >> number & 1]
 
 
 def rests(tids: list[int]) -> bool:

@@ -1,0 +1,78 @@
+"""An echo server of coroutines on epoll(7): one thread, many clients, each as if alone.
+
+The interest list lives in the kernel, and beside each descriptor on it there is a coroutine
+that has come to an `await`: it is what we go on with when that descriptor is ready.
+"""
+
+import select
+import types
+
+from echo.accept import accept_all
+from echo.connection import READ, RECV_SIZE, WRITE
+
+
+async def echo(sock):
+    """Send back what one client sends, until it has finished or has gone."""
+    with sock:
+        try:
+            while data := await recv(sock):
+                await sendall(sock, data)
+        except OSError:
+            pass  # a reset: there is nobody left to echo to
+
+
+async def greet(listener, spawn):
+    """Give each client of `listener` a coroutine of its own."""
+    while True:
+        await until(READ)
+        for conn in accept_all(listener):
+            spawn(conn.sock, echo(conn.sock))
+
+
+async def recv(sock):
+    while True:
+        await until(READ)  # here a try would nearly always be in vain
+        try:
+            return sock.recv(RECV_SIZE)
+        except BlockingIOError:
+            pass  # readiness is only a hint
+
+
+async def sendall(sock, data):
+    while data:
+        try:
+            data = data[sock.send(data) :]  # most of the time there is room: try before you ask
+        except BlockingIOError:
+            await until(WRITE)
+
+
+@types.coroutine
+def until(event):
+    """The only place where a coroutine stops: the event goes to whoever has resumed it."""
+    yield event
+
+
+def serve(listener):
+    """Echo to every client of `listener`, for ever."""
+    listener.setblocking(False)
+    coroutines = {}  # fd -> the coroutine that waits for it
+    interest = {}  # fd -> the event it waits for
+    poller = select.epoll()
+
+    def spawn(sock, coroutine):
+        fd = sock.fileno()
+        coroutines[fd] = coroutine
+        interest[fd] = coroutine.send(None)  # it runs up to its first await
+        poller.register(fd, interest[fd])
+
+    spawn(listener, greet(listener, spawn))
+    while True:
+        for fd, _ in poller.poll():  # sleeps
+            try:
+                wanted = coroutines[fd].send(None)  # it runs up to its next await
+            except StopIteration:  # it has returned, and its socket is closed
+                del coroutines[fd], interest[fd]
+                continue
+            if wanted != interest[fd]:
+                poller.modify(fd, wanted)
+                interest[fd] = wanted

@@ -1,0 +1,41 @@
+"""An echo server on poll(2): one thread, many clients.
+
+The interest list is one list of ours, inside the poll object, and poll() sends all of it to
+the kernel on every call.
+"""
+
+import select
+
+from echo.accept import accept_all
+from echo.connection import READ
+
+
+def serve(listener):
+    """Echo to every client of `listener`, for ever."""
+    listener.setblocking(False)
+    connections = {}  # fd -> Connection
+    poller = select.poll()
+    poller.register(listener, READ)
+
+    while True:
+        for fd, event in poller.poll():  # sleeps
+            if fd == listener.fileno():
+                for conn in accept_all(listener):
+                    connections[conn.fileno()] = conn
+                    poller.register(conn, conn.interest)
+                continue
+
+            conn = connections[fd]
+            if event & READ:
+                conn.receive()
+            if conn.unsent:  # most of the time there is room: try before you ask
+                conn.send()
+
+            wanted = conn.wanted()
+            if not wanted:
+                poller.unregister(fd)
+                del connections[fd]
+                conn.sock.close()
+            elif wanted != conn.interest:
+                poller.modify(fd, wanted)
+                conn.interest = wanted
