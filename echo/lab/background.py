@@ -487,11 +487,13 @@ class Server:
         self._signal()
 
     def _signal(self) -> None:
-        """Wake who sleeps until a signal comes: shutdown() sends none (net/ipv4/af_inet.c)."""
+        """Wake who sleeps until SIGIO comes: shutdown() sends none (net/ipv4/af_inet.c)."""
+        if signal.getsignal(signal.SIGIO) == signal.SIG_DFL:
+            return  # it would end the process if it reached a thread that is not waiting
         with _lock:  # as long as we hold it, none of these threads can leave
             for thread in self._running():
-                for number in kernel.signals_waited_for(thread.native_id)[:1]:
-                    signal.pthread_kill(thread.ident, number)
+                if kernel.waits_for_signal(thread.native_id, signal.SIGIO):
+                    signal.pthread_kill(thread.ident, signal.SIGIO)
 
     def end(self) -> bool:
         """Stop without a word; False if a thread would not end within PATIENCE."""

@@ -129,16 +129,16 @@ def signal_pending(tid: int) -> bool:
     return pending is not None and int(pending[1], 16) != 0
 
 
-def signals_waited_for(tid: int) -> list[int]:
-    """The signals for one of which a thread sleeps in sigwaitinfo(); [] if it does not."""
+def waits_for_signal(tid: int, number: int) -> bool:
+    """Whether a thread sleeps in sigwaitinfo() until this signal comes, among others."""
     try:
         sleep = sleeping(tid)
         if sleep is None or sleep.call != "rt_sigtimedwait":
-            return []
+            return False
         waited = int.from_bytes(memory(sleep.arguments[0], 8), sys.byteorder)
     except (OSError, NotTold):
-        return []
-    return [number + 1 for number in range(64) if waited >> number & 1]
+        return False
+    return bool(waited >> (number - 1) & 1)
 
 
 def rests(tids: list[int]) -> bool:

@@ -331,7 +331,6 @@ class EpollMaker:
 
 
 def traced_sigwaitinfo(signals: Any) -> Any:
-    __tracebackhide__ = True
     tape = tape_of_this_thread()
     if tape is None:
         return REAL["sigwaitinfo"](signals)
@@ -340,7 +339,6 @@ def traced_sigwaitinfo(signals: Any) -> Any:
 
 
 def traced_enter(self: ring.Ring, wait: int) -> None:
-    __tracebackhide__ = True
     tape = tape_of_this_thread()
     if tape is None:
         REAL["enter"](self, wait)
