@@ -23,16 +23,17 @@ PATIENCE = 20  # seconds: what has not happened by then will not
 
 
 class Server:
-    """A server that was started by the command."""
+    """A server that was started by the command; `under`: another command that is to run it."""
 
-    def __init__(self, name, port=0):
+    def __init__(self, name, port=0, under=()):
         self.process = subprocess.Popen(
-            [*COMMAND, name, str(port)],
+            [*under, *COMMAND, name, str(port)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=bool(under),
         )
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
         self.says = self.process.stdout.readline() if ready else "nothing"

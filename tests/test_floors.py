@@ -25,7 +25,7 @@ FLOORS = {
     "echo.lab.background": {"echo.lab.kernel", "echo.lab.tracebacks"},
     "echo.lab.conformance": {"echo.lab.kernel", "echo.lab.background"},
     "echo.lab.exercises": {"echo.lab.conformance", "echo.lab.zoo"},
-    "echo.lab.trace": {"echo.lab.kernel", "echo.lab.background"},
+    "echo.lab.trace": {"echo.ring", "echo.lab.kernel", "echo.lab.background"},
     "echo.lab.stepper": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},
     "echo.lab.figures": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},
 }

@@ -56,7 +56,9 @@ def generated():
 
 
 class TestSource:
-    @pytest.mark.parametrize("shown", [queue, queue.Queue, queue.Queue.put], ids=["module", "class", "function"])
+    @pytest.mark.parametrize(
+        "shown", [queue, queue.Queue, queue.Queue.put], ids=["module", "class", "function"]
+    )
     def test_text_is_what_inspect_finds(self, shown):
         assert str(source(shown)) == show.inspect.getsource(shown)
 

@@ -17,6 +17,7 @@ import inspect
 import itertools
 import os
 import resource
+import signal
 import socket
 import sys
 import threading
@@ -256,6 +257,7 @@ class Server:
             if self.cell is not None and other.cell == self.cell and other.run != self.run:
                 other.end()
 
+        bear_sigio()
         self.thread = threading.Thread(target=self._serve, name=self.name, daemon=True)
         self.listener = Listener()
         self.listener.server = self
@@ -482,6 +484,16 @@ class Server:
         for sock in self.accepted():
             hang_up(sock)
         hang_up(self.listener)
+        self._signal()
+
+    def _signal(self) -> None:
+        """Wake who sleeps until SIGIO comes: shutdown() sends none (net/ipv4/af_inet.c)."""
+        if signal.getsignal(signal.SIGIO) == signal.SIG_DFL:
+            return  # it would end the process if it reached a thread that is not waiting
+        with _lock:  # as long as we hold it, none of these threads can leave
+            for thread in self._running():
+                if kernel.waits_for_signal(thread.native_id, signal.SIGIO):
+                    signal.pthread_kill(thread.ident, signal.SIGIO)
 
     def end(self) -> bool:
         """Stop without a word; False if a thread would not end within PATIENCE."""
@@ -492,6 +504,7 @@ class Server:
             hang_up(sock)
         pause = time.monotonic() + 0.03  # time for a framework to close its connections itself
         while self.accepted() and not self.ended and time.monotonic() < pause:
+            self._signal()  # who was about to sleep has missed it
             time.sleep(0.001)
         while not self._deaf() and time.monotonic() < deadline:
             self.hang_up()
@@ -650,6 +663,16 @@ def amount(count: int, noun: str) -> str:
 
 def is_open(sock: socket.socket | None) -> bool:
     return sock is not None and sock.fileno() >= 0
+
+
+def bear_sigio() -> None:
+    """Whoever asks for SIGIO and has not blocked it shall not end our process, a kernel maybe.
+
+    Ignored, it still reaches a thread that has (sigwaitinfo(2), kernel/signal.c: sig_ignored).
+    """
+    may_we = threading.current_thread() is threading.main_thread()  # nobody else may
+    if may_we and signal.getsignal(signal.SIGIO) == signal.SIG_DFL:
+        signal.signal(signal.SIGIO, signal.SIG_IGN)
 
 
 def hang_up(sock: socket.socket) -> None:

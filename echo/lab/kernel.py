@@ -12,6 +12,7 @@ import re
 import select
 import socket
 import struct
+import sys
 import termios
 import time
 from typing import NamedTuple
@@ -126,6 +127,18 @@ def signal_pending(tid: int) -> bool:
     with open(f"/proc/self/task/{tid}/status", encoding="ascii", errors="replace") as file:
         pending = re.search(r"^SigPnd:\s*(\w+)", file.read(), re.MULTILINE)
     return pending is not None and int(pending[1], 16) != 0
+
+
+def waits_for_signal(tid: int, number: int) -> bool:
+    """Whether a thread sleeps in sigwaitinfo() until this signal comes, among others."""
+    try:
+        sleep = sleeping(tid)
+        if sleep is None or sleep.call != "rt_sigtimedwait":
+            return False
+        waited = int.from_bytes(memory(sleep.arguments[0], 8), sys.byteorder)
+    except (OSError, NotTold):
+        return False
+    return bool(waited >> (number - 1) & 1)
 
 
 def rests(tids: list[int]) -> bool:

@@ -6,24 +6,26 @@
     print(tape)
 
 A tape belongs to the threads of one server.  Its sockets write down what is asked of them,
-and for as long as a taped server lives, stand-ins for select.select, select.poll and
-select.epoll write down the calls of its threads and pass on everybody else's.  What the
-notebook calls itself is on no tape.  Between the first call of serve() and stop() a tape
-equals the list that strace(1) gives for the same calls and threads.
+and for as long as a taped server lives, stand-ins for select.select, select.poll, select.epoll,
+signal.sigwaitinfo and our Ring.enter write down the calls of its threads and pass on everybody
+else's.  What the notebook calls itself is on no tape.  Between the first call of serve() and
+stop() a tape equals the list that strace(1) gives for the same calls and threads.
 """
 
 import errno
 import functools
 import select
+import signal
 import socket
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from echo import ring
 from echo.lab.background import Listener, Server, owner
 
-WAITS = {"pselect6", "poll", "epoll_wait", "rt_sigtimedwait"}
+WAITS = {"pselect6", "poll", "epoll_wait", "rt_sigtimedwait", "io_uring_enter"}
 FLAGS = {1: "IN", 2: "PRI", 4: "OUT", 8: "ERR", 16: "HUP", 32: "NVAL", 0x2000: "RDHUP",
          1 << 28: "EXCLUSIVE", 1 << 30: "ONESHOT", 1 << 31: "ET"}  # fmt: skip
 
@@ -189,7 +191,7 @@ class TracedListener(Listener):
         )
 
 
-# -- stand-ins for the module `select` ------------------------------------------------------
+# -- stand-ins for the calls in which a server waits -------------------------------------------
 
 
 def length(data: bytes) -> str:
@@ -328,12 +330,56 @@ class EpollMaker:
         return getattr(REAL["epoll"], name)
 
 
-REAL = {
-    name: getattr(select, name)
-    for name in ("select", "poll", "epoll")
-    if hasattr(select, name)  # other systems lack epoll
+def traced_sigwaitinfo(signals: Any) -> Any:
+    tape = tape_of_this_thread()
+    if tape is None:
+        return REAL["sigwaitinfo"](signals)
+    names = ", ".join(sorted(map(name_of_signal, signals)))
+    return tape.call("rt_sigtimedwait", names, REAL["sigwaitinfo"], signals, show=taken)
+
+
+def traced_enter(self: ring.Ring, wait: int) -> None:
+    tape = tape_of_this_thread()
+    if tape is None:
+        REAL["enter"](self, wait)
+        return
+    written = self.written
+    tape.call(
+        "io_uring_enter",
+        f"hand over {written}, wait for {wait}",
+        REAL["enter"],
+        *(self, wait),
+        show=lambda _: str(written - self.written),
+    )
+
+
+def taken(info: Any) -> str:
+    return name_of_signal(info.si_signo)
+
+
+def name_of_signal(number: int) -> str:
+    return signal.Signals(number).name
+
+
+STAND_INS = {
+    "select": traced_select,
+    "poll": traced_poll,
+    "epoll": EpollMaker(),
+    "sigwaitinfo": traced_sigwaitinfo,
+    "enter": traced_enter,
 }
-STAND_INS = {"select": traced_select, "poll": traced_poll, "epoll": EpollMaker()}
+HOME = {
+    "select": select,
+    "poll": select,
+    "epoll": select,
+    "sigwaitinfo": signal,
+    "enter": ring.Ring,
+}
+REAL = {
+    name: getattr(module, name)
+    for name, module in HOME.items()
+    if hasattr(module, name)  # other systems lack epoll
+}
 _recorded: set[Server] = set()
 _lock = threading.RLock()
 
@@ -342,7 +388,7 @@ def install(server: Server) -> None:
     with _lock:
         _recorded.add(server)
         for name in REAL:
-            setattr(select, name, STAND_INS[name])
+            setattr(HOME[name], name, STAND_INS[name])
         exchange(server, REAL, STAND_INS)
 
 
@@ -351,7 +397,7 @@ def uninstall(server: Server) -> None:
         _recorded.discard(server)
         if not _recorded:
             for name, real in REAL.items():
-                setattr(select, name, real)
+                setattr(HOME[name], name, real)
         globals_ = names_of(server)
         if not any(names_of(other) is globals_ for other in _recorded):
             exchange(server, STAND_INS, REAL)

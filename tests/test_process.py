@@ -1,4 +1,4 @@
-"""The select server as a process of its own, and what a process has to bear."""
+"""The servers that wait for many at once, each as a process, and what a process has to bear."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from test_command import PATIENCE, Server, echoed, stall, until
 
-NAMES = ["select"]
+NAMES = ["select", "poll", "epoll", "epoll_edge", "coroutine", "sigio", "io_uring"]
 EXPRESSES = {"select": 1024}  # the first descriptor that a server cannot wait for
 MIB = 1 << 20
 HANG_UP = struct.pack("ii", 1, 0)  # SO_LINGER for no time at all: close() sends a reset
