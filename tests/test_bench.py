@@ -22,6 +22,7 @@ import pytest
 
 from echo import blocking_server, nonblocking_server, select_server, threaded_server
 from echo.lab import Crashed, Tape, background, kernel, leftovers, settle, start, where_is
+from echo.lab.zoo import Change, derive
 
 ROOT = Path(__file__).parent.parent
 SERVERS = {
@@ -983,6 +984,16 @@ def test_settle_waits_for_plain_sockets_too(serve):
         client.send(b"x")
         settle(server)
         assert client.recv(1) == b"x"
+
+
+def test_settle_does_not_wait_for_a_server_that_spins():
+    """It takes in all that comes, and would still be busy tomorrow."""
+    change = Change("select_server", "writing, [])", "writing, [], 0)")
+    with start(derive("spins", "select_server", (change,)).serve) as server:
+        with server.connect() as client:
+            client.send(b"x")
+            settle(server, 60)
+            assert kernel.unread([client]) == [1]
 
 
 def test_settle_says_who_is_still_busy(hurried):

@@ -12,6 +12,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from echo.lab import predicted
+
 ROOT = Path(__file__).parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SOLVED = re.compile(r"^Right|^(\d+) of \1 requirements met\.", re.MULTILINE)
@@ -91,3 +93,21 @@ def test_wrong_answers_are_told_why(answers):
 
 def test_nothing_is_left_behind(answers):
     assert answers[1] == "0 threads, 0 sockets left\n"
+
+
+@pytest.mark.parametrize(
+    ("guess", "value", "said"),
+    [
+        (..., 2, "2. You had not guessed."),
+        (2, 2, "2, as you said."),
+        ((3, 7), [3, 7], "[3, 7], as you said."),
+        ("A part ", "a part", "'a part', as you said."),
+        ("true", True, "True, as you said."),
+        (1, 2, "2, not 1 as you said."),
+        (1, True, "True, not 1 as you said."),
+        (None, 0, "0, not None as you said."),
+    ],
+)
+def test_prediction_is_held_against_what_was_measured(guess, value, said):
+    """Brackets, capitals and quotes are no part of it; True is not 1."""
+    assert repr(predicted(guess, value)) == said

@@ -33,6 +33,7 @@ from echo.lab.tracebacks import hide_our_frames
 BACKLOG = 4096  # ten thousand clients at once need it: the kernel drops who does not fit
 PATIENCE = 2.0  # seconds in which a server must have noticed that it should stop
 REACTION = 1.0  # seconds that a client of ours waits for the server to finish reacting
+SPINS = 0.03  # seconds of processor time after which we ask whether it moves anything at all
 
 _servers: dict["Server", None] = {}  # those not ended yet, in order of start
 _owners: dict[int, "Server"] = {}  # thread ident -> the server on whose behalf it runs
@@ -569,11 +570,13 @@ def settle(server: Server, patience: float = PATIENCE) -> None:
     """Return when the server has finished reacting to whatever has happened so far.
 
     It has when each of its threads sleeps in a wait for which nothing is ready.  A server
-    that never sleeps has when it has twice asked for clients in vain while nothing lay unread.
+    that never sleeps has when it has twice asked for clients in vain while nothing lay unread,
+    or when it has computed for SPINS seconds and not taken or fetched anything.
     Raises TimeoutError after `patience` seconds.
     """
     deadline = time.monotonic() + patience
     asked = server.asked_in_vain
+    computed, unread = server.cpu(), None
     while not server.ended:
         try:
             tids = set(server.tids())
@@ -582,6 +585,11 @@ def settle(server: Server, patience: float = PATIENCE) -> None:
             never_sleeps = server.asked_in_vain - asked > 2
             if never_sleeps and asks_in_vain(server):
                 return
+            if server.cpu() - computed > SPINS:
+                before, unread = unread, unread_by(server)
+                if unread == before:
+                    return
+                computed = server.cpu()
         except kernel.NotTold:
             if nothing_moves(server, seconds=0.05):
                 return
@@ -597,9 +605,13 @@ def asks_in_vain(server: Server) -> bool:
 
 
 def nothing_moves(server: Server, seconds: float) -> bool:
-    before = kernel.unread([server.listener, *server.accepted()])
+    before = unread_by(server)
     time.sleep(seconds)
-    return kernel.unread([server.listener, *server.accepted()]) == before
+    return unread_by(server) == before
+
+
+def unread_by(server: Server) -> list[int]:
+    return kernel.unread([server.listener, *server.accepted()])
 
 
 def leftovers(stop: bool = False) -> None:

@@ -555,7 +555,8 @@ def stops_reading_from_a_client_that_does_not_read(server: Subject) -> None:
     """,
 )
 def sleeps_while_its_clients_are_silent(server: Subject) -> None:
-    """A socket is nearly always writable: asking about that without need is a busy loop."""
+    """Nothing to do: no timeout of 0, and no question whose answer is nearly always yes, such as
+    whether there is room to send."""
     client = server.connect()
     client.says(b"x")
     client.hears(b"x")

@@ -24,6 +24,8 @@ def predicted(guess: Any, value: Any) -> Said:
         return Said(f"{value!r}. You had not guessed.")
     if isinstance(guess, tuple) and isinstance(value, list):
         guess = list(guess)  # a, b without brackets is as good
+    if isinstance(guess, str) and str(guess).strip().lower() == str(value).lower():
+        guess = value  # 'True' and 'A part' are as good
     if guess == value and isinstance(guess, bool) == isinstance(value, bool):
         return Said(f"{value!r}, as you said.")
     return Said(f"{value!r}, not {guess!r} as you said.")
@@ -61,7 +63,7 @@ def check_change(server: ModuleType, old: str, new: Any, breaks: str) -> None:
                 print("It breaks, but not as asked. It should still do this:\n")
                 print(report(one, failure))
             return
-    print(f'Still whole: your server meets "{title(last)}", too.')
+    print(f'Not broken yet: with your line the server meets "{title(last)}", too.')
 
 
 def check_lines(name: str, *lines: Any) -> None:

@@ -14,7 +14,7 @@ new = "writing.add(fd)"
 old = "(writing.add if wanted & WRITE else writing.discard)(fd)"
 new = "(writing.add if conn.unsent else writing.discard)(fd)"
 """,
-            'Still whole: your server meets "sleeps while its clients are silent", too.',
+            'Not broken yet: with your line the server meets "sleeps while its clients are silent", too.',
         ),
     ],
     2: [
