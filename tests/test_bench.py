@@ -989,11 +989,11 @@ def test_settle_waits_for_plain_sockets_too(serve):
 def test_settle_does_not_wait_for_a_server_that_spins():
     """It takes in all that comes, and would still be busy tomorrow."""
     change = Change("select_server", "writing, [])", "writing, [], 0)")
-    with start(derive("spins", "select_server", (change,)).serve) as server:
-        with server.connect() as client:
-            client.send(b"x")
-            settle(server, 60)
-            assert kernel.unread([client]) == [1]
+    serve = derive("spins", "select_server", (change,)).serve
+    with start(serve) as server, server.connect() as client:
+        client.send(b"x")
+        settle(server, 60)
+        assert kernel.unread([client]) == [1]
 
 
 def test_settle_says_who_is_still_busy(hurried):

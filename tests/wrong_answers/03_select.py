@@ -14,7 +14,7 @@ new = "writing.add(fd)"
 old = "(writing.add if wanted & WRITE else writing.discard)(fd)"
 new = "(writing.add if conn.unsent else writing.discard)(fd)"
 """,
-            'Not broken yet: with your line the server meets "sleeps while its clients are silent", too.',
+            'the server meets "sleeps while its clients are silent", too.',
         ),
     ],
     2: [
