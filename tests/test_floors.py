@@ -26,6 +26,7 @@ FLOORS = {
     "echo.lab.conformance": {"echo.lab.kernel", "echo.lab.background"},
     "echo.lab.exercises": {"echo.lab.conformance", "echo.lab.zoo"},
     "echo.lab.trace": {"echo.ring", "echo.lab.kernel", "echo.lab.background"},
+    "echo.lab.sockets": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},
     "echo.lab.stepper": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},
     "echo.lab.figures": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},
 }

@@ -12,6 +12,7 @@ NAMES = {
     "conformance": ["check", "examine"],
     "exercises": ["check_change", "check_lines", "predicted"],
     "show": ["diff", "source"],
+    "sockets": ["interest_list", "listen", "queues", "states", "until", "waiting"],
     "trace": ["Tape"],
 }
 HOME = {name: module for module, names in NAMES.items() for name in names}

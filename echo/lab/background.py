@@ -278,7 +278,7 @@ class Server:
     def _listen(self) -> None:
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF) if self.buffer else ():
             self.listener.setsockopt(socket.SOL_SOCKET, option, self.buffer)  # others inherit it
-        self.listener.bind(("127.0.0.1", 0))
+        kernel.bind(self.listener)
         self.listener.listen(BACKLOG)
         self.address = self.listener.getsockname()
         self.roles[self.listener.fileno()] = "listener"

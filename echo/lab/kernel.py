@@ -15,6 +15,7 @@ import struct
 import sys
 import termios
 import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 # System calls by number (arch/x86/entry/syscalls/syscall_64.tbl and
@@ -202,3 +203,38 @@ def unread(sockets: list[socket.socket]) -> list[int]:
         except OSError:  # closed meanwhile
             counts.append(0)
     return counts
+
+
+def connections() -> Iterator[tuple[tuple[int, int], int]]:
+    """((local port, remote port), state) of every TCP socket here (/proc/net/tcp, proc(5))."""
+    for line in tcp_table().splitlines():
+        words = line.split()
+        if words[0] != "sl":  # the heading
+            local, remote = (int(end.rpartition(":")[2], 16) for end in words[1:3])
+            yield (local, remote), int(words[3], 16)
+
+
+def tcp_table() -> str:
+    text = ""
+    for name in ("tcp", "tcp6"):
+        try:
+            with open(f"/proc/net/{name}", encoding="ascii") as file:
+                text += file.read()
+        except OSError:  # a kernel without IPv6, or one that does not tell
+            continue
+    return text
+
+
+def bind(sock: socket.socket) -> None:
+    """To a free port of 127.0.0.1 of which no earlier connection is left, in TIME_WAIT, say."""
+    for _ in range(100):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            address = probe.getsockname()
+        if f":{address[1]:04X} " not in tcp_table():
+            try:
+                sock.bind(address)
+            except OSError:  # somebody else was faster
+                continue
+            return
+    sock.bind(("127.0.0.1", 0))
