@@ -1,7 +1,10 @@
-"""What a machine cannot do is skipped, and said."""
+"""What a machine cannot do is skipped, and said; and what several files of tests need."""
+
+import gc
 
 import pytest
 
+from echo.lab import background, conformance
 from echo.ring import Ring
 
 WITHOUT_A_RING = {"test_floors", "test_house"}  # they read files
@@ -16,3 +19,24 @@ def pytest_collection_modifyitems(items):
             runs = item.module.__name__ not in WITHOUT_A_RING if item.module else False
             if runs and "io_uring" in item.name:
                 item.add_marker(skip)
+
+
+def pytest_collection_finish():
+    """What stays until the end need not be looked through each time, which takes 0.1 s."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def collected():
+    """What a server leaves open that crashes is closed here, and not in some other test."""
+    yield
+    gc.collect()
+    assert not background._servers  # nor does its thread stay, which the others would find
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """What never comes need not be waited for as long as what comes late."""
+    monkeypatch.setattr(conformance, "SOON", 0.4)
+    monkeypatch.setattr(conformance, "LATE", 1)

@@ -2,7 +2,6 @@
 
 import ast
 import contextlib
-import gc
 import importlib
 import inspect
 import io
@@ -369,13 +368,6 @@ def test_cell_that_shows_it_again_runs(requirement):
     if " of " in printed:  # bytes received, of bytes sent
         received, sent = printed.split(" of ")
         assert int(received) == int(sent) > 100_000
-
-
-@pytest.fixture
-def collected():
-    """What a server leaves open that crashes is closed here, and not in some other test."""
-    yield
-    gc.collect()
 
 
 def broken(module, old, new, server="select_server"):

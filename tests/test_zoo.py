@@ -1,6 +1,5 @@
 """The zoo: each animal is one of our servers but for the changes it names."""
 
-import gc
 import importlib
 import inspect
 import socket
@@ -14,13 +13,6 @@ from echo.lab import conformance, start, zoo
 from echo.lab.conformance import REQUIREMENTS, Failed, examine
 from echo.lab.show import source
 from echo.lab.zoo import ANIMALS, Change, derive
-
-
-@pytest.fixture
-def collected():
-    """What a server leaves open that crashes is closed here, and not in some other test."""
-    yield
-    gc.collect()
 
 
 def original(module):
@@ -68,14 +60,26 @@ def test_lines_to_blame_are_in_the_file(name):
 
 CAUGHT = {name: animal.caught_by for name, animal in ANIMALS.items() if animal.caught_by}
 HARMLESS = [name for name in ANIMALS if name not in CAUGHT]
+TOUCHED = sorted({(ANIMALS[name].server, CAUGHT[name]) for name in CAUGHT})
 
 
 @pytest.mark.timing
 @pytest.mark.parametrize("name", CAUGHT)
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:coroutine 'sendall' was never awaited:RuntimeWarning")
+@pytest.mark.usefixtures("collected", "impatient")
 def test_broken_server_is_caught_by_what_it_breaks(name):
-    """And by the untouched server's passing it is known that the change is to blame."""
+    """The requirement's name says what is wrong with it."""
     with pytest.raises(Failed):
         examine(zoo.load(name).serve, getattr(conformance, CAUGHT[name]))
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize(("server", "requirement"), TOUCHED)
+def test_untouched_server_meets_what_catches_its_animals(server, requirement):
+    """So it is known that the change is to blame, and nothing else."""
+    serve = importlib.import_module(f"echo.{server}").serve
+    examine(serve, getattr(conformance, requirement))
 
 
 @pytest.mark.timing
@@ -84,6 +88,12 @@ def test_earlier_stage_meets_the_whole_suite(name):
     """It is slower, or does something else than an echo as well: nothing is wrong with it."""
     for requirement in REQUIREMENTS:
         examine(zoo.load(name).serve, requirement)
+
+
+def test_there_are_enough():
+    """The classic mistakes, and the stages that lessons begin with."""
+    assert len(CAUGHT) >= 15
+    assert {"plain_select", "plain_poll", "plain_epoll"} <= {*HARMLESS}
 
 
 def test_unknown_animal_is_answered_with_a_list():

@@ -194,6 +194,8 @@ class Flood:
     def __init__(self) -> None:
         self.over = False
         self.reads = 0
+        self.unanswered = 0  # reads since the last answer
+        self.most_unanswered = 0
 
     def socket(self, sock: socket.socket) -> socket.socket:
         flooded = Flooded(fileno=sock.detach())
@@ -209,13 +211,18 @@ class Flooded(socket.socket):
     def recv(self, size: int, *flags: int) -> bytes:
         if self.flood.over:
             return super().recv(size, *flags)
-        self.flood.reads += 1
+        flood = self.flood
+        flood.reads += 1
+        flood.unanswered += 1
+        flood.most_unanswered = max(flood.unanswered, flood.most_unanswered)
         return b"x" * min(size, 1024)
 
     def send(self, data: Any, *flags: int) -> int:
+        self.flood.unanswered = 0
         return super().send(data, *flags) if self.flood.over else len(data)
 
     def sendall(self, data: Any, *flags: int) -> None:
+        self.flood.unanswered = 0
         if self.flood.over:
             super().sendall(data, *flags)
 
@@ -411,6 +418,10 @@ class Server:
             with contextlib.suppress(OSError, TypeError):  # it has ended, or not begun
                 seconds += time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
         return seconds
+
+    def times_slept(self) -> int:
+        """How often the server's threads have gone to sleep so far."""
+        return sum(map(kernel.times_slept, self.tids()))
 
     def descriptors(self) -> int:
         """How many descriptors it holds: listener, accepted sockets, epoll instances."""

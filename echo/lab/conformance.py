@@ -23,8 +23,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from echo.lab.background import Server, more_descriptors, settle, start, where_is
+from echo.lab.kernel import unread
 
 SOON = 2  # seconds by which anything that works has happened
+RESTLESS = 100  # times a second that nobody needs to wake up who waits for something to happen
 LATE = 5  # seconds after which we go on without what normally comes at once
 BUFFER = 16 * 1024  # what we ask the kernel to hold in each direction, in bytes
 LONG = 4 * 1024 * 1024  # more than the buffers and any sensible server hold for one client
@@ -115,12 +117,14 @@ class Subject:
     def expect_asleep(self) -> None:
         """Nothing happens, so it uses no processor time; ours and that of others not counted."""
         self.settle()
-        before = self.server.cpu()
+        began, slept, before = time.monotonic(), self.server.times_slept(), self.server.cpu()
         for _ in range(20):  # not in one piece: a virtual machine may stand still for that long
             time.sleep(0.01)
         # Who spins gets a part of a busy machine, if a small one; who sleeps gets nothing.
         busy = self.server.cpu() - before > 0.01
         self.expect(not busy, "nothing happens, and yet the server is busy all the time")
+        often = (self.server.times_slept() - slept) / (time.monotonic() - began) > RESTLESS
+        self.expect(not often, "nothing happens, and yet the server wakes up all the time")
 
     def close(self) -> None:
         self.server.full = None  # when the clients leave, there are descriptors again
@@ -154,6 +158,10 @@ class Talker:
             self.sock.sendall(data)
         except OSError as error:
             self.subject.fail(f"{self.name} cannot send: {error.strerror or error}")
+
+    def says_urgently(self, data: bytes) -> None:
+        self.note(f"sends     {short(data)}, urgent")
+        self.sock.send(data, socket.MSG_OOB)
 
     @contextlib.contextmanager
     def saying(self, data: bytes) -> Iterator[None]:
@@ -334,22 +342,28 @@ def sends_back_a_message_longer_than_the_buffers(server: Subject) -> None:
 )
 def serves_a_second_client_while_the_first_is_silent(server: Subject) -> None:
     """The reason for this course."""
-    server.connect()
+    silent = server.connect()
     client = server.connect()
     client.says(b"hello")
     client.hears(b"hello")
+    server.settle()  # whoever has been looked at in vain is still a client
+    silent.says(b"hello")
+    silent.hears(b"hello")
 
 
 @requirement(
     again="""
-    clients = [server.connect() for _ in range(200)]
+    with server.hold():
+        clients = [server.connect() for _ in range(200)]
     clients[150].send(b'hello')
     clients[150].recv(100)
     """,
 )
 def serves_two_hundred_clients_in_any_order(server: Subject) -> None:
     """State belongs to a connection; none of it is shared."""
-    clients = [server.connect() for _ in range(200)]
+    with server.server.hold():
+        clients = [server.connect() for _ in range(100)]  # who looks finds all of them waiting
+    clients += [server.connect() for _ in range(100)]
     server.lines = ["clients 1 to 200 connect, and each sends its own number"]
     for number, client in enumerate(clients):
         client.sock.send(b"%d" % number)
@@ -416,8 +430,7 @@ def survives_a_client_that_resets(server: Subject) -> None:
 def survives_urgent_data(server: Subject) -> None:
     """A byte sent with MSG_OOB is not in the stream: recv() does not return it (tcp(7))."""
     client = server.connect()
-    client.note("sends     b'!', urgent")
-    client.sock.send(b"!", socket.MSG_OOB)
+    client.says_urgently(b"!")
     server.settle()
     client.says(b"hello")
     client.hears(b"hello")
@@ -564,6 +577,7 @@ def sleeps_while_its_clients_are_silent(server: Subject) -> None:
     server.settle()  # now its client has to be asked about
     client.hears_all(data)
     server.connect()
+    server.connect().says_urgently(b"!")  # recv() does not return it: there it stays
     server.expect_asleep()
 
 
@@ -647,6 +661,22 @@ def serves_a_quiet_client_beside_a_flood(server: Subject) -> None:
         server.wait(lambda: flood.reads)
         quiet.says(b"hello")
         quiet.hears(b"hello")
+
+
+@requirement(
+    again="""
+    # no three lines show this: it takes a client who always has more to say
+    """,
+)
+def answers_a_client_that_goes_on_sending(server: Subject) -> None:
+    """Who writes only when there is nothing to read answers nobody who always has more."""
+    with server.server.flood() as flood:
+        loud = server.connect()
+        loud.note("sends without a pause, and reads as fast")
+        loud.sock.send(b"x")
+        server.wait(lambda: flood.reads > 100 or any(unread([loud.sock])))
+        answered = flood.most_unanswered < 100
+        server.expect(answered, "its messages are received, a hundred in a row, and not answered")
 
 
 # -- limits ---------------------------------------------------------------------------------

@@ -130,6 +130,19 @@ def signal_pending(tid: int) -> bool:
     return pending is not None and int(pending[1], 16) != 0
 
 
+def times_slept(tid: int) -> int:
+    """How often a thread has gone to sleep so far (proc(5), voluntary_ctxt_switches).
+
+    0 where the kernel does not tell, and when the thread has ended.
+    """
+    try:
+        with open(f"/proc/self/task/{tid}/status", encoding="ascii", errors="replace") as file:
+            count = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", file.read(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(count[1]) if count else 0
+
+
 def waits_for_signal(tid: int, number: int) -> bool:
     """Whether a thread sleeps in sigwaitinfo() until this signal comes, among others."""
     try:
