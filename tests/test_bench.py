@@ -1075,6 +1075,19 @@ def test_processor_time_is_that_of_the_servers_threads():
         assert asleep.cpu() - before[0] < 0.02
 
 
+def test_times_slept_grow_only_while_something_happens():
+    """Who wakes up for nothing uses too little processor time to be told by that."""
+    with start(select_server.serve) as server, server.connect() as client:
+        before = server.times_slept()
+        client.send(b"hello")
+        assert client.recv(100) == b"hello"
+        after = server.times_slept()
+        assert after > before
+        time.sleep(0.05)
+        assert server.times_slept() == after
+    assert server.times_slept() == 0  # its thread has ended
+
+
 @every_server
 def test_accept_can_be_made_to_run_out_of_descriptors(serve):
     """Without lowering the limit of the notebook's own kernel: a client is turned away."""

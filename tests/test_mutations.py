@@ -625,6 +625,13 @@ HARMLESS = [
         why="recv() says EAGAIN, and the interest has changed by the next turn",
     ),
     Mutation(
+        "poll_server",
+        "poller.poll()",
+        "poller.poll(100)",
+        "sleeps_while_its_clients_are_silent",
+        why="who keeps time as well wakes up now and then: ten times a second costs nothing",
+    ),
+    Mutation(
         "epoll_server",
         "                poller.unregister(fd)\n",
         "",
