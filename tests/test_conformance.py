@@ -5,6 +5,7 @@ import contextlib
 import importlib
 import inspect
 import io
+import select
 import socket
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from echo import select_server
+from echo.accept import accept_all
+from echo.connection import READ, WRITE
 from echo.lab import Crashed, Tape, background, check, conformance, start
 from echo.lab.conformance import REQUIREMENTS, Failed, examine, title
 from echo.lab.zoo import Change, derive
@@ -182,6 +185,27 @@ def keeps_the_client(listener):
             kept[-1].sendall(data)
 
 
+def reads_then_writes(listener):
+    """Whom the first loop has closed, the second one meets again."""
+    listener.setblocking(False)
+    clients = set()
+    while True:
+        reading = [listener, *(conn for conn in clients if conn.wanted() & READ)]
+        writing = [conn for conn in clients if conn.wanted() & WRITE]
+        readable, writable, _ = select.select(reading, writing, [])
+        if listener in readable:
+            readable.remove(listener)
+            clients.update(accept_all(listener))
+        for conn in [*readable, *writable]:
+            if conn in readable:
+                conn.receive()
+            if conn.unsent:
+                conn.send()
+            if not conn.wanted():
+                clients.remove(conn)
+                conn.sock.close()
+
+
 def drips(listener):
     while True:
         with listener.accept()[0] as sock:
@@ -249,6 +273,11 @@ def drips(listener):
             keeps_the_client,
             "closes when the client has finished",
             ["client 1 expects   b'': the end\n      client 1 receives  nothing\n"],
+        ),
+        (
+            reads_then_writes,
+            "survives a client that resets",
+            ["the server crashed: KeyError: ", "client 3 resets the connection"],
         ),
         (
             drips,
