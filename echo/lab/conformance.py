@@ -2,6 +2,7 @@
 
     check(serve)              # in a notebook: from easy to hard, up to the first failure
     examine(serve, one)       # for pytest: one requirement, raises Failed
+    python -m echo.lab.conformance --help    # in a terminal: a file, or any command (judge.py)
 
 A requirement takes a running server as the suite sees it, a Subject.  Its name is what is
 required and its docstring the reason.  All but one run with kernel buffers small enough to be
@@ -16,18 +17,20 @@ import os
 import socket
 import statistics
 import struct
+import sys
 import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from echo.lab.background import Server, more_descriptors, settle, start, where_is
+from echo.lab.background import Server, more_descriptors, start
+from echo.lab.process import AT_ONCE, Process
 
 SOON = 2  # seconds by which anything that works has happened
 LATE = 5  # seconds after which we go on without what normally comes at once
 BUFFER = 16 * 1024  # what we ask the kernel to hold in each direction, in bytes
-LONG = 4 * 1024 * 1024  # more than the buffers and any sensible server hold for one client
+LONG = 4 * 1024 * 1024  # more than these and any sensible server hold for one client
 REQUIREMENTS: list[Callable] = []
 
 DEAF = (
@@ -66,19 +69,25 @@ def requirement(again: str, buffer: int | None = BUFFER, small: bool = False) ->
 class Subject:
     """A running server as a requirement sees it, and the conversation with it so far."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server | Process) -> None:
         self.server = server
+        self.step = server.can_send // 16 or BUFFER  # what a client hands to its kernel at once
+        self.enough = server.can_send + 8 * BUFFER  # the server owes some of it until we read
+        self.long = server.can_send + LONG
+        self.much = self.long + server.can_receive  # no sensible server takes it all
         self.lines: list[str] = []
         self.talkers: list[Talker] = []
 
     def connect(self) -> "Talker":
+        if len(self.talkers) % AT_ONCE == AT_ONCE - 1:  # as many as the shortest queue takes
+            self.server.catch_up()
         self.talkers.append(talker := Talker(self, f"client {len(self.talkers) + 1}"))
         return talker
 
     def settle(self, patience: float = 0) -> None:
         """Wait until it has reacted; if it will not come to rest, something else tells."""
         with contextlib.suppress(TimeoutError):
-            settle(self.server, patience or SOON)
+            self.server.settle(patience or SOON)
 
     def wait(self, condition: Callable) -> None:
         """Until it holds, the server has ended, or it is too late; opens no file."""
@@ -94,7 +103,7 @@ class Subject:
 
     def refused(self) -> bool:
         """Whether accept() has failed with EMFILE and nothing has been accepted since."""
-        return self.server.full is not None and self.server.full.open is not None
+        return self.server.refused()
 
     def expect(self, holds: bool, line: str) -> None:
         if not holds:
@@ -108,7 +117,7 @@ class Subject:
         if self.server.crash is not None:
             yield self.server.crash
             return
-        yield f"the server is {where_is(self.server)}"
+        yield f"the server is {self.server.where_is()}"
         if self.server.arrived == 0:
             yield "it has not accepted anybody"
 
@@ -135,7 +144,7 @@ class Talker:
         self.subject, self.name = subject, name
         self.sock = socket.socket()
         if subject.server.buffer:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, subject.server.buffer)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, subject.step)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, subject.server.buffer)
         self.sock.settimeout(SOON)
         try:
@@ -215,15 +224,16 @@ class Talker:
             return bytes(data), f", then an error: {error.strerror}"
         return bytes(data), ""
 
-    def stuffs(self, most: int = LONG) -> bytes:
+    def stuffs(self, most: int = 0) -> bytes:
         """Send without reading for as long as the server takes more; return what it took."""
-        data = os.urandom(most)
+        most = most or self.subject.much
+        data = noise(most)
         sent = in_vain = 0
-        deadline = time.monotonic() + LATE
+        deadline = time.monotonic() + LATE * max(1, most / LONG)
         self.sock.settimeout(0.02)
         while sent < most and in_vain < 3 and time.monotonic() < deadline:
             try:
-                sent += self.sock.send(data[sent : sent + BUFFER])
+                sent += self.sock.send(data[sent : sent + self.subject.step])
                 in_vain = 0
             except TimeoutError:
                 in_vain += 1  # the kernel may still be moving what it has
@@ -245,6 +255,12 @@ class Talker:
         self.note("resets the connection")
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
+
+
+def noise(count: int) -> bytes:
+    """Bytes of which none can be missing unnoticed."""
+    some = os.urandom(min(count, LONG - 1))  # no power of two: a block too few is seen
+    return (some * (count // len(some) + 1))[:count]
 
 
 def short(data: bytes) -> str:
@@ -316,7 +332,7 @@ def serves_one_client_after_another(server: Subject) -> None:
 )
 def sends_back_a_message_longer_than_the_buffers(server: Subject) -> None:
     """One recv() is not one message, and neither is one send()."""
-    data = os.urandom(LONG)
+    data = noise(server.long)
     client = server.connect()
     with client.saying(data):
         client.hears(data)
@@ -469,12 +485,12 @@ def gives_its_descriptors_back(server: Subject) -> None:
 def loses_nothing_when_the_client_reads_late(server: Subject) -> None:
     """send() takes what fits and no more; the rest is still owed."""
     client = server.connect()
-    data = client.stuffs(8 * BUFFER)
+    data = client.stuffs(server.enough)
     server.settle()  # now it owes what does not fit into the buffers
     client.hears_all(data)
     client.leaves()
     client = server.connect()
-    data = os.urandom(LONG)
+    data = noise(server.long)
     with client.saying(data):
         server.settle(SOON / 4)  # its sender waits no longer than SOON
         client.note("begins to read")
@@ -496,7 +512,7 @@ def loses_nothing_when_the_client_reads_late(server: Subject) -> None:
 def finishes_its_answer_to_a_half_closed_client(server: Subject) -> None:
     """A client that will send no more may still be listening."""
     client = server.connect()
-    data = client.stuffs(8 * BUFFER)
+    data = client.stuffs(server.enough)
     client.finishes()
     server.settle()
     client.hears_all(data)
@@ -540,7 +556,7 @@ def serves_a_second_client_while_the_first_does_not_read(server: Subject) -> Non
 def stops_reading_from_a_client_that_does_not_read(server: Subject) -> None:
     """Backpressure: otherwise one client can fill our memory."""
     took = server.connect().stuffs()
-    server.expect(len(took) < LONG, f"the server takes all of its {short(took)}")
+    server.expect(len(took) < server.much, f"the server takes all of its {short(took)}")
 
 
 # -- what it costs --------------------------------------------------------------------------
@@ -560,7 +576,7 @@ def sleeps_while_its_clients_are_silent(server: Subject) -> None:
     client = server.connect()
     client.says(b"x")
     client.hears(b"x")
-    data = client.stuffs(8 * BUFFER)
+    data = client.stuffs(server.enough)
     server.settle()  # now its client has to be asked about
     client.hears_all(data)
     server.connect()
@@ -599,7 +615,7 @@ def sleeps_while_a_client_does_not_read(server: Subject) -> None:
 def sleeps_while_a_half_closed_client_does_not_read(server: Subject) -> None:
     """So does end of input, for ever: having seen it once, do not ask again."""
     client = server.connect()
-    client.stuffs(8 * BUFFER)
+    client.stuffs(server.enough)
     client.finishes()
     server.expect_asleep()
 
@@ -674,8 +690,10 @@ def goes_on_when_descriptors_run_out(server: Subject) -> None:
     for client in clients:
         client.says(b"still here")
         client.hears(b"still here")
-    clients[0].finishes()  # and stays open: the bench knows our descriptors by their numbers
-    clients[0].hears_the_end()
+    for client in clients:  # one place for who is waiting, one for the next
+        client.finishes()  # and stays open: the bench knows our descriptors by their numbers
+        client.hears_the_end()
+    server.server.make_room()
     server.settle()
     client = server.connect()
     client.says(b"is there room now?")
@@ -741,7 +759,11 @@ def survives_a_descriptor_above_1023(server: Subject) -> None:
 
 def examine(serve: Callable, requirement: Callable) -> None:
     """Put one requirement to a fresh server; raises Failed with the conversation."""
-    server = start(serve, buffer=requirement.buffer)  # type: ignore[attr-defined]
+    put(requirement, start(serve, buffer=requirement.buffer))  # type: ignore[attr-defined]
+
+
+def put(requirement: Callable, server: Server | Process) -> None:
+    """Put one requirement to a server that has just begun, and end it; raises Failed."""
     subject = Subject(server)
     try:
         if server.crash is not None:
@@ -817,3 +839,9 @@ def is_stub(serve: Any) -> bool:
         and node.value.value is ...
         for node in ast.walk(tree)
     )
+
+
+if __name__ == "__main__":
+    from echo.lab import judge
+
+    sys.exit(judge.main())

@@ -56,13 +56,13 @@ class Sleep(NamedTuple):
     registers: tuple[str, ...]  # where it was called from: tells two calls apart
 
 
-def sleeping(tid: int) -> Sleep | None:
-    """The call in which thread `tid` of this process sleeps; None while it runs.
+def sleeping(tid: int, pid: int | str = "self") -> Sleep | None:
+    """The call in which thread `tid` of a process, or of this one, sleeps; None while it runs.
 
     Raises ProcessLookupError if it has ended, NotTold where the kernel does not tell.
     """
     try:
-        with open(f"/proc/self/task/{tid}/syscall", encoding="ascii") as file:
+        with open(f"/proc/{pid}/task/{tid}/syscall", encoding="ascii") as file:
             words = file.read().split()
     except OSError as error:
         if os.path.exists("/proc/self/syscall") and not isinstance(error, PermissionError):
