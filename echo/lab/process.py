@@ -13,6 +13,7 @@ together.
 
 import contextlib
 import ctypes
+import itertools
 import os
 import random
 import re
@@ -30,7 +31,8 @@ from typing import NamedTuple
 from echo.lab import kernel
 
 LISTENS = 10  # seconds that a command may take to listen: some start a virtual machine first
-PATIENCE = 2.0  # seconds that a reaction, or the end after a signal, may take
+PATIENCE = 2.0  # seconds that a reaction may take
+GRACE = 0.5  # seconds between asking it to end and ending it
 LOOKS = 3  # so often must all threads have been found asleep, with no wake in between,
 PAUSE = 0.004  # so many seconds apart
 PORTS = range(10_000, 32_768)  # the kernel gives none of these to a client (ip_local_port_range)
@@ -72,8 +74,9 @@ class Process:
         self.full: object = None
         self.arrived = None  # how many it has accepted is not to be seen from outside
         self.stopping = False
-        self._looked: dict[int, Look] = {}
-        self._grace = 0.5  # seconds that catch_up() waits, until it has waited in vain
+        self._looked: dict[int, Look] = {}  # when its descriptors ran out; and whether it had
+        self._family = False  # more than one process then
+        self._grace = PATIENCE  # seconds that catch_up() waits, until it has waited in vain
         for attempt in range(3):
             self.address = ("127.0.0.1", free_port())
             self._start(words(command, self.address[1]))
@@ -115,7 +118,7 @@ class Process:
                 stay = "; it must stay in the foreground" if how == ", exit code 0" else ""
                 raise Unusable(f"the command ended before it listened on port {port}{how}{stay}")
             time.sleep(0.005)
-        elsewhere = " but on another address" if any(listeners(port)) else ""
+        elsewhere = " but on another address" if listeners(port) else ""
         raise Unusable(
             f"the command does not listen on port {port} of 127.0.0.1{elsewhere}, "
             f"{LISTENS} seconds after its start"
@@ -169,7 +172,9 @@ class Process:
                 said = f", by {signal.Signals(info.si_status).name}"
         text = os.pread(self._output.fileno(), 1 << 20, 0).decode(errors="replace")
         errors = re.findall(r"^\s*(?:\w+\.)*\w*(?:Error|Exception)\b.*", text, re.MULTILINE)
-        last = (errors or text.split("\n") or [""])[-1].strip() or text.strip().rpartition("\n")[2]
+        if not errors and said.startswith(", exit code"):
+            errors = text.splitlines()
+        last = errors[-1].strip() if errors else ""
         return f"{said}: {last[:200]}" if last else said
 
     # -- what it does now ---------------------------------------------------------------
@@ -253,16 +258,16 @@ class Process:
         The kernel gives the lowest free number, and none from the limit on: so the limit is
         the lowest free one.  It takes none away.
         """
-        self._looked = self._look()
-        for pid in self.members():
+        self._looked, members = self._look(), self.members()
+        self._family = len(members) > 1
+        for pid in members:
             used = descriptors(pid)
             free = next(number for number in range(len(used) + 1) if number not in used)
             limit(pid, free)
 
     def make_room(self) -> None:
         """Who serves each client in another process gets no descriptor back when one leaves."""
-        members = self.members()
-        for pid in members if len(members) > 1 else []:
+        for pid in self.members() if self._family else []:
             limit(pid, resource.prlimit(pid, resource.RLIMIT_NOFILE)[0] + AT_ONCE)
 
     def refused(self) -> bool:
@@ -300,15 +305,17 @@ class Process:
         clients: list[socket.socket] = []
         try:
             while (missing := lowest - 1 - self._highest()) > 0:
-                count = min(missing, AT_ONCE)
-                enough = self.descriptors() + count
-                for _ in range(count):
+                for _ in range(min(missing, len(clients) + AT_ONCE)):  # few, until it keeps up
+                    if len(clients) % AT_ONCE == 0:
+                        self.catch_up()
                     clients.append(socket.create_connection(self.address, PATIENCE))
-                accepted = self._wait(lambda enough=enough: self.descriptors() >= enough)
-                if len(self.members()) > processes:
-                    raise NotAsked("it serves each client in a process of its own")
-                if not accepted:
-                    raise TimeoutError(f"it does not serve {lowest} clients at once")
+                deadline = time.monotonic() + PATIENCE
+                while lowest - 1 - self._highest() == missing:
+                    if len(self.members()) > processes:
+                        raise NotAsked("it serves each client in a process of its own")
+                    if time.monotonic() > deadline:
+                        raise TimeoutError(f"it does not serve {lowest} clients at once")
+                    time.sleep(0.001)
             with contextlib.suppress(TimeoutError):
                 self.settle()
             yield
@@ -330,10 +337,10 @@ class Process:
     def end(self) -> bool:
         """End all of its processes: SIGTERM, and SIGKILL for those that stay."""
         self.stopping = True
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        for number, seconds in ((signal.SIGTERM, GRACE), (signal.SIGKILL, PATIENCE)):
             self._signal(number)
             self._signal(signal.SIGCONT)  # one that is stopped would not hear it
-            if self._wait(lambda: self.ended):
+            if self._wait(lambda: self.ended, seconds):
                 break
         gone = self.ended
         if gone:
@@ -346,8 +353,8 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def _wait(self, condition: Callable) -> bool:
-        deadline = time.monotonic() + PATIENCE
+    def _wait(self, condition: Callable, seconds: float = PATIENCE) -> bool:
+        deadline = time.monotonic() + seconds
         while not (holds := condition()) and time.monotonic() < deadline:
             time.sleep(0.001)
         return holds
@@ -397,15 +404,25 @@ def free_port() -> int:
             return sock.getsockname()[1]
 
 
-def listeners(port: int) -> Iterator[Listener]:
-    """The sockets that listen on a port (proc_net_tcp.rst in the kernel's documentation)."""
+def listeners(port: int) -> list[Listener]:
+    """The sockets that listen on a port (proc_net_tcp.rst in the kernel's documentation).
+
+    Those come first.  Read no further: the kernel looks for others in a large, empty table.
+    """
+    found = []
     for name in ("tcp", "tcp6"):
-        with contextlib.suppress(OSError):  # a kernel without IPv6
-            text = Path(f"/proc/net/{name}").read_text(encoding="ascii")
-            for line in re.findall(rf"^.*:{port:04X} [0-9A-F]+:0000 0A .*", text, re.MULTILINE):
-                fields = line.split()
-                host = fields[1].partition(":")[0]
-                yield Listener(host in HERE, int(fields[4].partition(":")[2], 16), fields[9])
+        with contextlib.suppress(OSError), open(f"/proc/net/{name}", "rb", buffering=512) as rows:
+            for row in itertools.islice(rows, 1, None):
+                fields = row.decode("ascii").split()
+                if fields[3] != "0A":
+                    break
+                host, number = fields[1].split(":")
+                if int(number, 16) == port:
+                    waiting = int(fields[4].partition(":")[2], 16)
+                    found.append(Listener(host in HERE, waiting, fields[9]))
+        if found:
+            break
+    return found
 
 
 def kernel_buffers() -> tuple[int, int]:
