@@ -33,8 +33,11 @@ COMMANDS = {  # column of the table in the docs -> what is run
     "socat, cat": "socat TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr EXEC:cat",
     "socat, PIPE": "socat TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr PIPE",
 }
-ALWAYS = ["ours", "streams", "socketserver"]  # the others in make soak
-OTHERS = ["epoll", "poll", "threaded", "coroutine"]  # of ours: all that is asked is met
+ALWAYS = {  # the rest in make soak
+    *((name, title(one)) for name in ["ours", "streams"] for one in REQUIREMENTS),
+    ("protocol", "stops reading from a client that does not read"),
+    ("socketserver", "sleeps when descriptors have run out"),
+}
 BLOCKING_FAILS = {
     "serves_a_second_client_while_the_first_is_silent",
     "serves_two_hundred_clients_in_any_order",
@@ -72,15 +75,17 @@ def table():
     }
 
 
+def marks(name, requirement):
+    if (name, title(requirement)) not in ALWAYS:
+        return pytest.mark.soak
+    depends_on_time = name == "ours" and re.search("sleep|stall|run out", title(requirement))
+    return pytest.mark.timing if depends_on_time else ()
+
+
 CASES = [
-    pytest.param(
-        name,
-        requirement,
-        marks=pytest.mark.timing if name in ALWAYS else pytest.mark.soak,
-        id=f"{name}-{title(requirement)}",
-    )
+    pytest.param(name, one, marks=marks(name, one), id=f"{name}-{title(one)}")
     for name in COMMANDS
-    for requirement in REQUIREMENTS
+    for one in REQUIREMENTS
 ]
 
 
@@ -111,7 +116,7 @@ def test_docs_show_the_code_that_is_run():
 
 @pytest.mark.soak
 @pytest.mark.parametrize("requirement", REQUIREMENTS, ids=title)
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", ["epoll", "threaded"])
 def test_server_of_ours_meets_as_a_process_what_it_meets_in_a_thread(name, requirement):
     """But for the flood, which a process cannot be given."""
     expected = "-" if "flood" in title(requirement) else "yes"
@@ -272,12 +277,36 @@ FILES = {
 
 
 @pytest.mark.parametrize("source", FILES)
-def test_file_that_cannot_be_judged_is_answered_by_one_line(write, source):
+def test_file_that_cannot_be_judged_is_told_so(write, monkeypatch, source):
     """What is wrong with it, and not how we found out."""
     path = write(source)
-    done = run(path.name, cwd=path.parent, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    assert done.stderr == f"{SAYS}{FILES[source]}\n"
-    assert (done.returncode, done.stdout) == (2, "")
+    monkeypatch.chdir(path.parent)
+    monkeypatch.syspath_prepend(path.parent)  # and taken out again
+    with pytest.raises(Unusable) as told:
+        judge.judge_of_file(path.name)
+    assert str(told.value) == FILES[source]
+
+
+NO_PORT = "the command has no {port} in it: where is it told its port?"
+FIRST = "the command ended before it listened on port N"
+UNUSABLE = {
+    "sleep 100": NO_PORT,
+    "": NO_PORT,
+    "sh -c '{port}": "the command cannot be read: no closing quotation",
+    "no-such {port}": "cannot run no-such: No such file or directory",
+    f"{ROOT}/echo/lab {{port}}": f"cannot run {ROOT}/echo/lab: Permission denied",
+    "true {port}": f"{FIRST}, exit code 0; it must stay in the foreground",
+    "sh -c 'echo Oh no; exit 3' {port}": f"{FIRST}, exit code 3: Oh no",
+    "sh -c 'kill -9 $$' {port}": f"{FIRST}, by SIGKILL",
+}
+
+
+@pytest.mark.parametrize("command", UNUSABLE)
+def test_command_that_cannot_be_judged_is_told_so(command):
+    """With its own last words, if it had any."""
+    with pytest.raises(Unusable) as told:
+        judge.judge_of_command(command)
+    assert re.sub(r"port \d+", "port N", str(told.value)) == UNUSABLE[command]
 
 
 ONE_OF_THEM = "give it either a file or a command; try python -m echo.lab.conformance --help"
@@ -289,21 +318,7 @@ LINES = {
     ("nowhere.py", "--until", "flies"): (
         "'flies' is no requirement; python -m echo.lab.conformance --help lists them"
     ),
-    ("--command", "sleep 100"): "the command has no {port} in it: where is it told its port?",
-    ("--command", ""): "the command has no {port} in it: where is it told its port?",
-    ("--command", "sh -c '{port}"): "the command cannot be read: no closing quotation",
-    ("--command", "no-such {port}"): "cannot run no-such: No such file or directory",
-    ("--command", "echo/lab {port}"): "cannot run echo/lab: Permission denied",
-    ("--command", "true {port}"): (
-        "the command ended before it listened on port N, exit code 0; it must stay in the "
-        "foreground"
-    ),
-    ("--command", "sh -c 'echo Oh no; exit 3' {port}"): (
-        "the command ended before it listened on port N, exit code 3: Oh no"
-    ),
-    ("--command", "sh -c 'kill -9 $$' {port}"): (
-        "the command ended before it listened on port N, by SIGKILL"
-    ),
+    ("--command", "sleep 100"): NO_PORT,
 }
 
 
@@ -311,7 +326,7 @@ LINES = {
 def test_wrong_usage_is_answered_by_one_line(words):
     """Which tells what to do, or what was wrong."""
     done = run(*words)
-    assert re.sub(r"port \d+", "port N", done.stderr) == f"{SAYS}{LINES[words]}\n"
+    assert done.stderr == f"{SAYS}{LINES[words]}\n"
     assert (done.returncode, done.stdout) == (2, "")
 
 
@@ -364,6 +379,10 @@ def test_port_that_somebody_else_takes_is_no_fault_of_the_server(write, monkeypa
         monkeypatch.setattr(process, "free_port", lambda: ports.pop(0))
         server = Process(f"{PYTHON} {path} {{port}}")
     assert ports == []
+    assert server.crash is None
+    os.kill(server.pid, signal.SIGKILL)
+    server._wait(lambda: server.ended)
+    assert server.crash == "the server has ended, by SIGKILL"
     assert server.end()
 
 

@@ -22,6 +22,7 @@ from echo.lab.conformance import requirements as up_to
 from echo.lab.process import NotAsked, Process, Unusable
 
 PROGRAM = "python -m echo.lab.conformance"
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 IMPORT = 10  # seconds after which a file that is imported still runs, and is no module
 
 
@@ -49,8 +50,9 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Exit code; whatever was started has ended by then."""
     options = arguments()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
+    for number in ENDS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup(1)
+            signal.signal(number, interrupt)
     process.adopt()
     try:
         asked = requirements(options.until)
@@ -68,7 +70,7 @@ def main() -> int:
 
 def interrupt(number: int, frame: object) -> None:
     """Once; what is left to do after it must not be interrupted again."""
-    for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for other in ENDS:
         signal.signal(other, signal.SIG_IGN)
     raise KeyboardInterrupt
 

@@ -73,11 +73,11 @@ class Process:
         self.can_send, self.can_receive = kernel_buffers()
         self.full: object = None
         self.arrived = None  # how many it has accepted is not to be seen from outside
-        self.stopping = False
         self._looked: dict[int, Look] = {}  # when its descriptors ran out; and whether it had
         self._family = False  # more than one process then
         self._grace = PATIENCE  # seconds that catch_up() waits, until it has waited in vain
-        for attempt in range(3):
+        for attempt in range(3):  # somebody may take the port before it does
+            self.stopping = False
             self.address = ("127.0.0.1", free_port())
             self._start(words(command, self.address[1]))
             try:
