@@ -71,7 +71,7 @@ class Subject:
 
     def __init__(self, server: Server | Process) -> None:
         self.server = server
-        self.step = server.can_send // 16 or BUFFER  # what a client hands to its kernel at once
+        self.step = 8 * BUFFER if server.can_send else BUFFER  # what a client sends at once
         self.enough = server.can_send + 8 * BUFFER  # the server owes some of it until we read
         self.long = server.can_send + LONG
         self.much = self.long + server.can_receive  # no sensible server takes it all
@@ -84,10 +84,13 @@ class Subject:
         self.talkers.append(talker := Talker(self, f"client {len(self.talkers) + 1}"))
         return talker
 
-    def settle(self, patience: float = 0) -> None:
+    def settle(self, patience: float = 0) -> bool:
         """Wait until it has reacted; if it will not come to rest, something else tells."""
-        with contextlib.suppress(TimeoutError):
+        try:
             self.server.settle(patience or SOON)
+        except TimeoutError:
+            return False
+        return True
 
     def wait(self, condition: Callable) -> None:
         """Until it holds, the server has ended, or it is too late; opens no file."""
@@ -225,8 +228,11 @@ class Talker:
         return bytes(data), ""
 
     def stuffs(self, most: int = 0) -> bytes:
-        """Send without reading for as long as the server takes more; return what it took."""
-        most = most or self.subject.much
+        """Send without reading for as long as the server takes more; return what it took.
+
+        With `most`, no more than that, and no more than makes it owe: it has read all of it.
+        """
+        until_it_owes, most = bool(most), most or self.subject.much
         data = noise(most)
         sent = in_vain = 0
         deadline = time.monotonic() + LATE * max(1, most / LONG)
@@ -235,9 +241,11 @@ class Talker:
             try:
                 sent += self.sock.send(data[sent : sent + self.subject.step])
                 in_vain = 0
-            except TimeoutError:
-                in_vain += 1  # the kernel may still be moving what it has
-                self.subject.settle(SOON / 10)
+            except TimeoutError:  # the kernel may still be moving what it has
+                rests = self.subject.settle(SOON / 10)
+                in_vain += 1 if rests or not self.subject.server.can_send else 0.2
+            if until_it_owes and self.subject.server.owes(self.sock, sent):
+                break
         self.sock.settimeout(SOON)
         self.note("sends as much as it can, and reads nothing")
         return data[:sent]

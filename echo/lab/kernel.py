@@ -187,6 +187,15 @@ def asleep_in(tid: int) -> str | None:
     return "futex" if futex > 90 else None
 
 
+def queued(sock: socket.socket) -> int:
+    """Bytes in both queues of a socket: to be read (FIONREAD), and not yet acknowledged by the
+    other side (TIOCOUTQ, tcp(7))."""
+    return sum(
+        struct.unpack("i", fcntl.ioctl(sock, request, bytes(4)))[0]
+        for request in (termios.FIONREAD, termios.TIOCOUTQ)
+    )
+
+
 def unread(sockets: list[socket.socket]) -> list[int]:
     """What lies in the kernel for each socket: clients in the accept queue of a listener
     (tcpi_unacked, net/ipv4/tcp.c), else bytes that have arrived (FIONREAD, tcp(7))."""

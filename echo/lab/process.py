@@ -250,6 +250,27 @@ class Process:
                 break
             time.sleep(0.0005)
 
+    def owes(self, client: socket.socket, sent: int) -> bool:
+        """Whether it has read, when it comes to rest, what it cannot give back to the kernel.
+
+        What a client has sent lies in four queues of the kernel, or else in the server.
+        """
+        with contextlib.suppress(TimeoutError):
+            self.settle()
+        port = client.getsockname()[1]
+        row = rf":{self.address[1]:04X} [0-9A-F]+:{port:04X} \w\w ([0-9A-F]+):([0-9A-F]+) "
+        for name in ("tcp", "tcp6"):
+            with contextlib.suppress(OSError):
+                text = Path(f"/proc/net/{name}").read_text(encoding="ascii")
+                where = text.find(f":{port:04X} 01 ")  # quickly to the line that it may be
+                while where >= 0:
+                    begin = text.rfind("\n", 0, where)
+                    if found := re.search(row, text[begin : text.find("\n", where)]):
+                        queued = sum(int(count, 16) for count in found.groups())
+                        return sent - queued - kernel.queued(client) > 0
+                    where = text.find(f":{port:04X} 01 ", where + 1)
+        return False
+
     # -- what is done to it -------------------------------------------------------------
 
     def run_out_of_descriptors(self, but_for: object = ()) -> None:
