@@ -133,6 +133,32 @@ def test_blocking_server_fails_as_a_process_what_it_fails_in_a_thread(requiremen
     assert verdict(requirement, f"{PYTHON} -m echo blocking {{port}}") == expected
 
 
+HIDDEN = {  # by buffers of megabytes, if a client sends too little or too much: fault -> caught by
+    ("if not self.unsent:", "if not self.unsent or self.eof:"): (
+        "finishes_its_answer_to_a_half_closed_client"
+    ),
+    ("HIGH_WATER = 256 * 1024", "HIGH_WATER = 1 << 40"): (
+        "stops_reading_from_a_client_that_does_not_read"
+    ),
+    ("return WRITE if self.eof or len", "return WRITE if len"): (
+        "sleeps_while_a_half_closed_client_does_not_read"
+    ),
+    ("else READ | WRITE", "else READ"): "loses_nothing_when_the_client_reads_late",
+}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("fault", HIDDEN, ids=HIDDEN.get)
+def test_fault_is_seen_through_large_buffers(tmp_path, fault):
+    """In a copy of the select server."""
+    shutil.copytree(ROOT / "echo", tmp_path / "echo", ignore=shutil.ignore_patterns("lab"))
+    path = tmp_path / "echo" / "connection.py"
+    path.write_text(path.read_text().replace(*fault))
+    (requirement,) = (one for one in REQUIREMENTS if one.__name__ == HIDDEN[fault])
+    command = f"sh -c 'cd {tmp_path} && exec {PYTHON} -m echo select $0' {{port}}"
+    assert verdict(requirement, command) == "no"
+
+
 # The command line.
 
 

@@ -38,7 +38,7 @@ PAUSE = 0.004  # so many seconds apart
 PORTS = range(10_000, 32_768)  # the kernel gives none of these to a client (ip_local_port_range)
 HERE = {"0100007F", "00000000", "0" * 32, "0" * 16 + "FFFF00000100007F"}  # v4, any v4, v6, mapped
 AT_ONCE = 4  # clients that any queue takes: socketserver's has 5 places
-ROOM = 4096  # descriptors that we and the server need for one above 1023
+ROOM = 4096  # descriptors that we and the server each need for one above 1023
 PR_SET_CHILD_SUBREAPER = 36  # include/uapi/linux/prctl.h
 
 
@@ -317,12 +317,13 @@ class Process:
         It takes as many other clients.  Raises NotAsked if limits or the server do not allow
         it: one that serves each client in another process never holds so many.
         """
-        hard = min(resource.prlimit(pid, resource.RLIMIT_NOFILE)[1] for pid in self.members())
+        members = self.members()
+        limits = [resource.prlimit(pid, resource.RLIMIT_NOFILE)[1] for pid in members]
+        hard = min([*limits, resource.getrlimit(resource.RLIMIT_NOFILE)[1]])
         if hard < ROOM:
             raise NotAsked(f"no process may have more than {hard} descriptors here")
-        for pid in self.members():
+        for pid in members:
             limit(pid, ROOM)
-        processes = len(self.members())
         clients: list[socket.socket] = []
         try:
             while (missing := lowest - 1 - self._highest()) > 0:
@@ -332,7 +333,7 @@ class Process:
                     clients.append(socket.create_connection(self.address, PATIENCE))
                 deadline = time.monotonic() + PATIENCE
                 while lowest - 1 - self._highest() == missing:
-                    if len(self.members()) > processes:
+                    if len(self.members()) > len(members):
                         raise NotAsked("it serves each client in a process of its own")
                     if time.monotonic() > deadline:
                         raise TimeoutError(f"it does not serve {lowest} clients at once")
