@@ -23,7 +23,14 @@ FLOORS = {
     "echo.lab.show": set(),
     "echo.lab.tracebacks": set(),
     "echo.lab.background": {"echo.lab.kernel", "echo.lab.tracebacks"},
-    "echo.lab.conformance": {"echo.lab.kernel", "echo.lab.background"},
+    "echo.lab.process": {"echo.lab.kernel"},
+    "echo.lab.conformance": {
+        "echo.lab.kernel",
+        "echo.lab.background",
+        "echo.lab.process",
+        "echo.lab.judge",  # only where it is run as a program
+    },
+    "echo.lab.judge": {"echo.lab.conformance", "echo.lab.process"},
     "echo.lab.exercises": {"echo.lab.conformance", "echo.lab.zoo"},
     "echo.lab.trace": {"echo.ring", "echo.lab.kernel", "echo.lab.background"},
     "echo.lab.sockets": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},

@@ -22,7 +22,7 @@ ROUND = {
     "lessons": [sys.executable, "tools/execute.py", "--check", *LESSONS],
 }
 ONCE = {
-    "soak tests": [*PYTEST, "-m", "soak", "tests"],
+    "soak tests": [*PYTEST, "-n", "2", "-m", "soak", "tests"],
     "nbval": [*PYTEST, "--nbval", "notebooks"],
 }
 

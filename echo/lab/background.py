@@ -385,6 +385,28 @@ class Server:
 
     # -- what the bench and the suite ask of it -----------------------------------------
 
+    can_send = can_receive = 0  # what the kernel holds beyond small buffers, see lab/process.py
+
+    def settle(self, patience: float) -> None:
+        settle(self, patience)
+
+    def where_is(self) -> str:
+        return where_is(self)
+
+    def catch_up(self) -> None:
+        """Its queue has BACKLOG places: nobody need wait until it has accepted others."""
+
+    def owes(self, client: socket.socket, sent: int) -> bool:
+        """With small buffers whatever is sent makes it owe: there is no need to ask."""
+        return False
+
+    def make_room(self) -> None:
+        """Who leaves has left his descriptor."""
+
+    def refused(self) -> bool:
+        """Whether accept() has failed with EMFILE and nothing has been accepted since."""
+        return self.full is not None and self.full.open is not None
+
     def connect(self) -> Client:
         """A client's socket, connected; every wait of it ends after 5 seconds."""
         client = Client()

@@ -57,13 +57,13 @@ class Sleep(NamedTuple):
     registers: tuple[str, ...]  # where it was called from: tells two calls apart
 
 
-def sleeping(tid: int) -> Sleep | None:
-    """The call in which thread `tid` of this process sleeps; None while it runs.
+def sleeping(tid: int, pid: int | str = "self") -> Sleep | None:
+    """The call in which thread `tid` of a process, or of this one, sleeps; None while it runs.
 
     Raises ProcessLookupError if it has ended, NotTold where the kernel does not tell.
     """
     try:
-        with open(f"/proc/self/task/{tid}/syscall", encoding="ascii") as file:
+        with open(f"/proc/{pid}/task/{tid}/syscall", encoding="ascii") as file:
             words = file.read().split()
     except OSError as error:
         if os.path.exists("/proc/self/syscall") and not isinstance(error, PermissionError):
@@ -199,6 +199,15 @@ def asleep_in(tid: int) -> str | None:
         last = sleep
         time.sleep(0.001)
     return "futex" if futex > 90 else None
+
+
+def queued(sock: socket.socket) -> int:
+    """Bytes in both queues of a socket: to be read (FIONREAD), and not yet acknowledged by the
+    other side (TIOCOUTQ, tcp(7))."""
+    return sum(
+        struct.unpack("i", fcntl.ioctl(sock, request, bytes(4)))[0]
+        for request in (termios.FIONREAD, termios.TIOCOUTQ)
+    )
 
 
 def unread(sockets: list[socket.socket]) -> list[int]:
