@@ -897,12 +897,12 @@ def test_leftovers_find_clients_of_a_server_that_has_ended(printed):
 @pytest.mark.parametrize(
     ("serve", "alone", "with_client"),
     [
-        (blocking_server.serve, "asleep in accept4", "asleep in recvfrom"),
+        (blocking_server.serve, "asleep in accept4", "asleep in recvfrom, waiting for client 1"),
         (select_server.serve, "asleep in pselect6", "asleep in pselect6"),
         (
             threaded_server.serve,
             "asleep in accept4",
-            "asleep in accept4, asleep in recvfrom",
+            "asleep in accept4; asleep in recvfrom, waiting for client 1",
         ),
         (nonblocking_server.serve, "running", "running"),
     ],
@@ -924,8 +924,57 @@ def test_where_is_says_when_the_kernel_does_not_tell(monkeypatch):
         assert where_is(server).startswith("running or asleep: This kernel does not name")
 
 
-def not_told(tid):
+def not_told(*_):
     raise kernel.NotTold
+
+
+def test_where_is_counts_threads_that_do_the_same():
+    """Two hundred names would not be read."""
+    with start(threaded_server.serve) as server:
+        clients = [server.connect() for _ in range(3)]
+        assert where_is(server) == "asleep in accept4; asleep in recvfrom, waiting for 3 clients"
+        for client in clients:
+            client.close()
+
+
+def test_where_is_looks_at_any_thread():
+    """One that computes, one that waits for a lock, one that has ended."""
+    over = threading.Event()
+    for body, doing in (over.wait, "asleep in futex"), (partial(spin, over), "running"):
+        thread = threading.Thread(target=body)
+        thread.start()
+        try:
+            assert where_is(thread) == doing
+        finally:
+            over.set()
+            thread.join()
+        assert where_is(thread) == "ended"
+        over.clear()
+
+
+def spin(over):
+    while not over.is_set():
+        pass
+
+
+WAITS = """
+import socket
+listener = socket.create_server(("127.0.0.1", 0))
+print("ready", flush=True)
+listener.accept()
+"""
+
+
+def test_where_is_looks_at_a_process_of_ours():
+    """Another program's thread sleeps in the same calls."""
+    command = [sys.executable, "-c", WAITS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        assert child.stdout.readline() == b"ready\n"
+        try:
+            assert eventually(lambda: where_is(child.pid) == "asleep in accept4")
+        finally:
+            child.kill()
+        assert eventually(lambda: where_is(child.pid) == "ended")
 
 
 # settle

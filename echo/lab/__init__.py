@@ -11,8 +11,9 @@ NAMES = {
     "background": ["Crashed", "leftovers", "more_descriptors", "settle", "start", "where_is"],
     "conformance": ["check", "examine"],
     "exercises": ["check_change", "check_lines", "predicted"],
+    "kernel": ["queues"],
     "show": ["diff", "source"],
-    "sockets": ["interest_list", "listen", "queues", "states", "until", "waiting"],
+    "sockets": ["interest_list", "listen", "states", "until", "waiting"],
     "trace": ["Tape"],
 }
 HOME = {name: module for module, names in NAMES.items() for name in names}

@@ -672,20 +672,51 @@ def leftovers(stop: bool = False) -> None:
         print(f"the {server.name} server {how}")
 
 
-def where_is(server: Server) -> str:
-    """What the server's thread is doing now: "asleep in pselect6", "running", "ended".
+def where_is(who: Server | threading.Thread | int) -> str:
+    """What a thread is doing now: "asleep in pselect6", "asleep in recvfrom, waiting for client 1",
+    "running", "ended".
 
-    The names are those of system calls (proc(5): /proc/<pid>/task/<tid>/syscall).
+    `who`: a server, a thread, or the number of a process that may be looked at (its parent may,
+    ptrace(2)); of several threads, what each does.  The names are those of system calls
+    (proc(5): /proc/<pid>/task/<tid>/syscall).
     """
-    while not server.ended:
+    roles = who.roles if isinstance(who, Server) else {}
+    while tids := tids_of(who):
         try:
-            calls = sorted({kernel.asleep_in(tid) or "" for tid in server.tids()})
+            sleeps = [kernel.asleep(tid, who if isinstance(who, int) else "self") for tid in tids]
         except ProcessLookupError:
             continue  # one thread fewer: look again
         except kernel.NotTold as untold:
             return f"running or asleep: {untold.__doc__}"
-        return ", ".join(f"asleep in {call}" if call else "running" for call in calls)
+        return "; ".join(doing(sleeps, roles))
     return "ended"
+
+
+def tids_of(who: Server | threading.Thread | int) -> list[int]:
+    if isinstance(who, Server):
+        return [] if who.ended else who.tids()
+    if isinstance(who, threading.Thread):
+        return [who.native_id] if who.is_alive() and who.native_id is not None else []
+    try:
+        with open(f"/proc/{who}/stat", encoding="ascii", errors="replace") as file:
+            ended = file.read().rpartition(")")[2].split()[0] in "ZX"
+        return [] if ended else [int(tid) for tid in os.listdir(f"/proc/{who}/task")]
+    except OSError:
+        return []
+
+
+def doing(sleeps: list[kernel.Sleep | None], roles: dict[int, str]) -> Iterator[str]:
+    """What several threads do, in words; those that wait for a client each are counted."""
+    waits: dict[str, list[str]] = {}
+    for sleep in sleeps:
+        call = "running" if sleep is None else f"asleep in {sleep.call}"
+        one = sleep is not None and sleep.call in kernel.ONE
+        role = roles.get(sleep.arguments[0], "") if one else ""
+        waits.setdefault(call, []).append(role if role.startswith("client") else "")
+    for call in sorted(waits):
+        clients = sorted(filter(None, waits[call]))
+        who = f"{len(clients)} clients" if len(clients) > 1 else "".join(clients)
+        yield f"{call}, waiting for {who}" if who else call
 
 
 @contextlib.contextmanager

@@ -57,6 +57,14 @@ class Sleep(NamedTuple):
     registers: tuple[str, ...]  # where it was called from: tells two calls apart
 
 
+class Queues(NamedTuple):
+    """Bytes that the kernel holds for one socket."""
+
+    unread: int  # arrived, and not yet read (FIONREAD, tcp(7))
+    unacknowledged: int  # taken from us and not confirmed by the peer's kernel (TIOCOUTQ)
+    unsent: int  # of these, not sent yet: the peer's window is closed, say (SIOCOUTQNSD)
+
+
 def sleeping(tid: int, pid: int | str = "self") -> Sleep | None:
     """The call in which thread `tid` of a process, or of this one, sleeps; None while it runs.
 
@@ -181,8 +189,8 @@ def stirs(sleep: Sleep, tid: int) -> bool:
         return True
 
 
-def asleep_in(tid: int) -> str | None:
-    """The name of the call in which a thread sleeps; None if it keeps running.
+def asleep(tid: int, pid: int | str = "self") -> Sleep | None:
+    """The call in which a thread sleeps; None if it keeps running.
 
     A thread that waits for the GIL is running as far as the reader of a lesson is concerned;
     we may hold the GIL ourselves.  So a look that finds a futex is repeated, for a tenth of a
@@ -191,23 +199,23 @@ def asleep_in(tid: int) -> str | None:
     last = None
     futex = 0
     for _ in range(100):
-        sleep = sleeping(tid)
+        sleep = sleeping(tid, pid)
         if sleep is not None and sleep == last:
             if sleep.call != "futex":
-                return sleep.call
+                return sleep
             futex += 1  # the GIL, or a lock that nobody will ever open?
         last = sleep
         time.sleep(0.001)
-    return "futex" if futex > 90 else None
+    return last if futex > 90 else None
 
 
-def queued(sock: socket.socket) -> int:
-    """Bytes in both queues of a socket: to be read (FIONREAD), and not yet acknowledged by the
-    other side (TIOCOUTQ, tcp(7))."""
-    return sum(
-        struct.unpack("i", fcntl.ioctl(sock, request, bytes(4)))[0]
-        for request in (termios.FIONREAD, termios.TIOCOUTQ)
-    )
+def queues(sock: socket.socket) -> Queues:
+    """How many bytes the kernel holds for `sock` in each direction."""
+    numbers = []
+    for request in (termios.FIONREAD, termios.TIOCOUTQ, 0x894B):  # SIOCOUTQNSD, linux/sockios.h
+        answer = fcntl.ioctl(sock, request, bytes(4))
+        numbers.append(struct.unpack("i", answer)[0])
+    return Queues(*numbers)
 
 
 def unread(sockets: list[socket.socket]) -> list[int]:

@@ -271,7 +271,8 @@ class Process:
                     begin = text.rfind("\n", 0, where)
                     if found := re.search(row, text[begin : text.find("\n", where)]):
                         queued = sum(int(count, 16) for count in found.groups())
-                        return sent - queued - kernel.queued(client) > 0
+                        mine = kernel.queues(client)
+                        return sent - queued - mine.unread - mine.unacknowledged > 0
                     where = text.find(f":{port:04X} 01 ", where + 1)
         return False
 

@@ -1,25 +1,22 @@
-"""What the kernel says about sockets: TCP states, queues, the interest list of an epoll instance.
+"""What the kernel says about sockets: TCP states, who waits, the interest list of an epoll.
 
     states(listener)                 # [("server", "LISTEN")]
     until(lambda: states(client) == [("this end", "FIN_WAIT2"), ("other end", "CLOSE_WAIT")])
-    queues(client).unread            # bytes that have arrived
+    waiting(listener)                # clients that nobody has accepted yet
 
 Everything here only looks.  Sockets appear by their role, never by a number.
 """
 
 import ast
 import contextlib
-import fcntl
 import inspect
 import re
 import select
 import socket
-import struct
-import termios
 import textwrap
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from echo.lab import kernel, trace
 from echo.lab.background import Server, epolls
@@ -35,14 +32,6 @@ STATES = dict(
     )
 )
 ALWAYS = select.POLLERR | select.POLLHUP  # the kernel adds them to every entry (epoll_ctl(2))
-
-
-class Queues(NamedTuple):
-    """Bytes that the kernel holds for one socket."""
-
-    unread: int  # arrived, and not yet read (FIONREAD, tcp(7))
-    unacknowledged: int  # taken from us, sent or not; its peer's kernel has not confirmed them
-    unsent: int  # of these, not sent yet: the peer's window is closed, say (SIOCOUTQNSD)
 
 
 def states(of: Any) -> list[tuple[str, str]]:
@@ -81,15 +70,6 @@ def listen(backlog: int = socket.SOMAXCONN) -> socket.socket:
 
 def listens(sock: socket.socket) -> bool:
     return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
-
-
-def queues(sock: socket.socket) -> Queues:
-    """How many bytes the kernel holds for `sock` in each direction."""
-    numbers = []
-    for request in (termios.FIONREAD, termios.TIOCOUTQ, 0x894B):  # SIOCOUTQNSD, linux/sockios.h
-        answer = fcntl.ioctl(sock, request, bytes(4))
-        numbers.append(struct.unpack("i", answer)[0])
-    return Queues(*numbers)
 
 
 def waiting(listener: socket.socket | Server) -> int:
