@@ -21,7 +21,17 @@ import IPython
 import pytest
 
 from echo import blocking_server, nonblocking_server, select_server, threaded_server
-from echo.lab import Crashed, Tape, background, kernel, leftovers, settle, start, where_is
+from echo.lab import (
+    Crashed,
+    Tape,
+    background,
+    kernel,
+    leftovers,
+    settle,
+    start,
+    watch,
+    where_is,
+)
 from echo.lab.zoo import Change, derive
 
 ROOT = Path(__file__).parent.parent
@@ -950,6 +960,36 @@ def test_where_is_looks_at_any_thread():
             thread.join()
         assert where_is(thread) == "ended"
         over.clear()
+
+
+@pytest.mark.timing
+def test_watch_tells_the_states_that_last_in_order():
+    """A wait that is over at once is not one that a learner could see."""
+    with start(blocking_server.serve, buffer=16 * 1024) as server, server.connect() as client:
+        receiving, sending = (f"asleep in {call}, waiting for client 1" for call in WAITS_FOR_ONE)
+
+        def stall():
+            client.send(b"x")
+            client.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    client.send(bytes(100_000))
+            time.sleep(0.1)
+
+        def read():
+            count = 1
+            while count:
+                with contextlib.suppress(BlockingIOError):
+                    count = len(client.recv(1 << 20))
+                if where_is(server) == receiving:
+                    break
+
+        assert watch(server, lambda: None) == [receiving]
+        assert watch(server, stall) == [receiving, sending]
+        assert watch(server, read) == [sending, receiving]
+
+
+WAITS_FOR_ONE = "recvfrom", "sendto"
 
 
 def spin(over):

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from echo.lab import predicted
+from echo.lab import check_answer, check_function, predicted
 
 ROOT = Path(__file__).parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -111,3 +111,92 @@ def test_nothing_is_left_behind(answers):
 def test_prediction_is_held_against_what_was_measured(guess, value, said):
     """Brackets, capitals and quotes are no part of it; True is not 1."""
     assert repr(predicted(guess, value)) == said
+
+
+def stub(data):
+    """Half of it."""
+    ...  # noqa: PIE790
+
+
+def halves(data):
+    return data[: len(data) // 2]
+
+
+def drops_the_last(data):
+    return data[:-1]
+
+
+def misspells(data):
+    return dat[0]  # noqa: F821
+
+
+CASES = {(b"hello!",): b"hel", (7,): TypeError}
+EXPLAINED = '      "Where they are" shows why.'
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (stub, ["Not attempted yet: replace the ... in stub()."]),
+        (
+            halves,
+            [
+                "pass  halves(b'hello!') gives b'hel'",
+                "pass  halves(7) raises TypeError: object of type 'int' has no len() (line N)",
+                "",
+                "Right: 2 of 2.",
+            ],
+        ),
+        (
+            drops_the_last,
+            [
+                "FAIL  drops_the_last(b'hello!')",
+                "",
+                "      expected  b'hel'",
+                "      came      b'hello'",
+                "",
+                EXPLAINED,
+            ],
+        ),
+        (
+            misspells,
+            [
+                "FAIL  misspells(b'hello!')",
+                "",
+                "      expected  b'hel'",
+                "      came      NameError: name 'dat' is not defined (line N)",
+                "",
+                EXPLAINED,
+            ],
+        ),
+    ],
+    ids=["stub", "right", "wrong", "raises"],
+)
+def test_function_is_held_against_its_cases(function, said, capsys):
+    """What was expected, what came, and where it is explained."""
+    check_function(function, CASES, "Where they are")
+    lines = re.sub(r"line \d+", "line N", capsys.readouterr().out).splitlines()
+    assert lines == said
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (..., "Not attempted yet: replace the ... by your answer."),
+        ([..., "client 1"], "Not attempted yet: replace the ... by your answer."),
+        ({"client 2", "client 1"}, "yes  client 1\nyes  client 2\n\nRight."),
+        ("client 1", 'yes  client 1\n\nNot yet: 1 of 2 is missing.\n"Waiting" shows why.'),
+        (
+            ["client 1", "client 3", "client 2"],
+            (
+                "yes  client 1\nno   client 3\nyes  client 2\n\n"
+                'Not yet: not all of these belong there.\n"Waiting" shows why.'
+            ),
+        ),
+    ],
+    ids=["stub", "half a stub", "right", "missing", "one too many"],
+)
+def test_answer_is_held_against_what_was_measured(answer, said, capsys):
+    """A wrong one is named; a missing one is left to be found."""
+    check_answer(answer, ["client 1", "client 2"], "Waiting")
+    assert capsys.readouterr().out.rstrip() == said

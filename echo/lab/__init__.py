@@ -8,9 +8,17 @@ Each name below is imported from its module when it is first used.
 import importlib
 
 NAMES = {
-    "background": ["Crashed", "leftovers", "more_descriptors", "settle", "start", "where_is"],
+    "background": [
+        "Crashed",
+        "leftovers",
+        "more_descriptors",
+        "settle",
+        "start",
+        "watch",
+        "where_is",
+    ],
     "conformance": ["check", "examine"],
-    "exercises": ["check_change", "check_lines", "predicted"],
+    "exercises": ["check_answer", "check_change", "check_function", "check_lines", "predicted"],
     "kernel": ["queues"],
     "show": ["diff", "source"],
     "sockets": ["interest_list", "listen", "states", "until", "waiting"],

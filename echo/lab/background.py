@@ -33,6 +33,7 @@ from echo.lab.tracebacks import hide_our_frames
 BACKLOG = 4096  # ten thousand clients at once need it: the kernel drops who does not fit
 PATIENCE = 2.0  # seconds in which a server must have noticed that it should stop
 REACTION = 1.0  # seconds that a client of ours waits for the server to finish reacting
+LASTS = 0.02  # seconds that a state must last to be told by watch()
 SPINS = 0.03  # seconds of processor time after which we ask whether it moves anything at all
 
 _servers: dict["Server", None] = {}  # those not ended yet, in order of start
@@ -690,6 +691,33 @@ def where_is(who: Server | threading.Thread | int) -> str:
             return f"running or asleep: {untold.__doc__}"
         return "; ".join(doing(sleeps, roles))
     return "ended"
+
+
+def watch(who: Server | threading.Thread | int, during: Callable[[], Any]) -> list[str]:
+    """What a thread does before, while and after during() runs: each state that lasts, in order.
+
+    One that is over within LASTS seconds is left out: whether it is seen would be chance.
+    """
+    seen = [where_is(who)]
+    over = threading.Event()
+
+    def look() -> None:
+        last, since = seen[0], time.monotonic()
+        while not over.is_set() or time.monotonic() - since < 2 * LASTS:
+            if (now := where_is(who)) != last:
+                last, since = now, time.monotonic()
+            elif now != seen[-1] and time.monotonic() - since > LASTS:
+                seen.append(now)
+            time.sleep(0.001)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        during()
+    finally:
+        over.set()
+        watcher.join()
+    return seen
 
 
 def tids_of(who: Server | threading.Thread | int) -> list[int]:

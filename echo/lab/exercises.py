@@ -4,11 +4,12 @@ Every check says one of three things: not attempted, wrong (with what was expect
 came), or right.
 """
 
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
 from echo.lab import zoo
-from echo.lab.conformance import Failed, examine, report, requirements, title
+from echo.lab.conformance import Failed, examine, is_stub, report, requirements, title
 
 
 class Said(str):
@@ -64,6 +65,74 @@ def check_change(server: ModuleType, old: str, new: Any, breaks: str) -> None:
                 print(report(one, failure))
             return
     print(f'Not broken yet: with your line the server meets "{title(last)}", too.')
+
+
+def check_function(function: Callable, cases: Mapping[tuple, Any], explained: str) -> None:
+    """Call a function of the learner's with each tuple of arguments; stop at the first surprise.
+
+    `cases`: arguments -> what must be returned, or the type of the exception that must be
+    raised.  `explained`: the heading of the section that tells why.
+    """
+    name = function.__name__
+    if is_stub(function):
+        print(f"Not attempted yet: replace the ... in {name}().")
+        return
+    for arguments, expected in cases.items():
+        call = f"{name}({', '.join(map(repr, arguments))})"
+        came, text = outcome(function, arguments)
+        if came != expected or isinstance(came, bool) != isinstance(expected, bool):
+            print(f"FAIL  {call}\n\n      expected  {worded(expected)}\n      came      {text}\n")
+            print(f'      "{explained}" shows why.')
+            return
+        print(f"pass  {call} {'raises' if isinstance(expected, type) else 'gives'} {text}")
+    print(f"\nRight: {len(cases)} of {len(cases)}.")
+
+
+def outcome(function: Callable, arguments: tuple) -> tuple[Any, str]:
+    """What a call gives or the type of what it raises, and either in words."""
+    try:
+        value = function(*arguments)
+    except Exception as error:
+        line = error.__traceback__.tb_next  # type: ignore[union-attr]
+        where = f" (line {line.tb_lineno})" if line is not None else ""
+        said = f": {error}" if str(error) else ""
+        return type(error), f"{type(error).__name__}{said}{where}"
+    return value, repr(value)
+
+
+def worded(expected: Any) -> str:
+    return expected.__name__ if isinstance(expected, type) else repr(expected)
+
+
+def check_answer(answer: Any, measured: Any, explained: str) -> None:
+    """Compare an answer with what was measured: "which clients stall?", "who is served?".
+
+    `answer`, `measured`: a value, or several in any order; a wrong one is named, a missing one
+    is only counted.  `explained`: the heading of the section that tells why.
+    """
+    if answer is ... or (isinstance(answer, list | tuple | set) and ... in answer):
+        print("Not attempted yet: replace the ... by your answer.")
+        return
+    said, right = several(answer), several(measured)
+    for one in said:
+        print(f"{'yes' if one in right else 'no':3}  {one}")
+    missing = len([one for one in right if one not in said])
+    if missing == 0 and all(one in right for one in said):
+        print("\nRight.")
+        return
+    what = f"{missing} of {len(right)} is missing" if missing else "not all of these belong there"
+    print(f"\nNot yet: {what}.")
+    print(f'"{explained}" shows why.')
+
+
+def several(values: Any) -> list:
+    """Each of them once, in the order given."""
+    listed = values if isinstance(values, list | tuple | set | frozenset) else [values]
+    found: list = []
+    for one in sorted(listed, key=str) if isinstance(values, set | frozenset) else listed:
+        if one not in found:
+            found.append(one)
+    return found
 
 
 def check_lines(name: str, *lines: Any) -> None:
