@@ -248,7 +248,7 @@ def test_threads_of_others_start_as_ever():
 def test_threaded_server_goes_on_when_there_is_no_thread_to_be_had(monkeypatch):
     """One client is turned away; the others are served, and so are those who come later."""
 
-    def none_left(*_):
+    def none_left(*_, **__):
         raise RuntimeError("can't start new thread")
 
     with start(threaded_server.serve) as server, server.connect() as first:
