@@ -320,7 +320,7 @@ UNUSABLE = {
     "sleep 100": NO_PORT,
     "": NO_PORT,
     "sh -c '{port}": "the command cannot be read: no closing quotation",
-    "no-such {port}": "cannot run no-such: No such file or directory",
+    f"{ROOT}/no-such {{port}}": f"cannot run {ROOT}/no-such: No such file or directory",
     f"{ROOT}/echo/lab {{port}}": f"cannot run {ROOT}/echo/lab: Permission denied",
     "true {port}": f"{FIRST}, exit code 0; it must stay in the foreground",
     "sh -c 'echo Oh no; exit 3' {port}": f"{FIRST}, exit code 3: Oh no",
