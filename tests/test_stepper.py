@@ -454,7 +454,7 @@ def press(stepped):
     stepper, server = stepped("select")
     panel = stepper.buttons()
 
-    first, second, _ = panel.view.children
+    first, _, second, _ = panel.view.children
     controls = [*first.children, *second.children]
     named = {one.description: one for one in controls if hasattr(one, "click")}
 

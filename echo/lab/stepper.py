@@ -408,8 +408,18 @@ class Panel:
         import ipywidgets
 
         self.report = ipywidgets.HTML()
-        self.chosen = ipywidgets.Dropdown(description="Client:", layout={"width": "220px"})
-        self.message = ipywidgets.Text("hello", description="Text:", layout={"width": "220px"})
+        self.chosen = ipywidgets.ToggleButtons(  # of a list, JupyterLab takes the arrow keys away
+            description="From:",
+            options=[],
+            style={"button_width": "auto", "description_width": "3.5em"},
+            layout={"width": "auto"},
+        )
+        self.message = ipywidgets.Text(
+            "hello",
+            description="Text:",
+            style={"description_width": "3.5em"},
+            layout={"width": "14em"},
+        )
         actions = [
             ("Step", "one turn of the server's loop", self._step),
             ("Connect", "one client more", self._connect),
@@ -421,7 +431,8 @@ class Panel:
         self.view = ipywidgets.VBox(
             [
                 ipywidgets.HBox(made[:2]),
-                ipywidgets.HBox([self.chosen, self.message, *made[2:]], layout=WRAPS),
+                self.chosen,
+                ipywidgets.HBox([self.message, *made[2:]], layout=WRAPS),
                 self.report,
             ]
         )
