@@ -22,6 +22,7 @@ NAMES = {
     "kernel": ["queues"],
     "show": ["diff", "source"],
     "sockets": ["interest_list", "listen", "states", "until", "waiting"],
+    "stepper": ["Stepper"],
     "trace": ["Tape"],
 }
 HOME = {name: module for module, names in NAMES.items() for name in names}

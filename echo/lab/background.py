@@ -434,6 +434,14 @@ class Server:
         """The kernel's numbers of the server's threads."""
         return [thread.native_id for thread in list(self.threads) if thread.native_id]
 
+    def free_tids(self) -> set[int]:
+        """The same, less those that a Stepper holds at its gate: these are at rest."""
+        return set(self.tids()) - set(self.held())
+
+    def held(self) -> dict[int, str]:
+        """Threads that a Stepper holds -> the call that each is about to make."""
+        return {} if self.tape is None else self.tape.at_gate()
+
     def cpu(self) -> float:
         """Seconds of processor time used by the server's threads that live now."""
         seconds = 0.0
@@ -534,6 +542,8 @@ class Server:
         """Stop without a word; False if a thread would not end within PATIENCE."""
         self.stopping = True
         self.gate.set()
+        if self.tape is not None:
+            self.tape.open_gate(self)
         deadline = time.monotonic() + PATIENCE
         for sock in self.accepted():
             hang_up(sock)
@@ -613,8 +623,8 @@ def settle(server: Server, patience: float = PATIENCE) -> None:
     computed, unread = server.cpu(), None
     while not server.ended:
         try:
-            tids = set(server.tids())
-            if kernel.rests([*tids]) and tids == set(server.tids()):  # no thread was born
+            tids = server.free_tids()
+            if kernel.rests([*tids]) and tids == server.free_tids():  # no thread was born
                 return
             never_sleeps = server.asked_in_vain - asked > 2
             if never_sleeps and asks_in_vain(server):
@@ -682,7 +692,10 @@ def where_is(who: Server | threading.Thread | int) -> str:
     (proc(5): /proc/<pid>/task/<tid>/syscall).
     """
     roles = who.roles if isinstance(who, Server) else {}
+    held = who.held() if isinstance(who, Server) else {}
     while tids := tids_of(who):
+        if set(tids) == set(held):
+            return f"at the gate of its stepper, before {', '.join(held.values())}"
         try:
             sleeps = [kernel.asleep(tid, who if isinstance(who, int) else "self") for tid in tids]
         except ProcessLookupError:

@@ -137,6 +137,30 @@ class Tape(list):
         self._write(start, name, who, show(value))
         return value
 
+    def wait(
+        self,
+        poller: Any,
+        timeout: float | None,
+        name: str,
+        who: str,
+        make: Callable,
+        *args: Any,
+        show: Callable = str,
+    ) -> Any:
+        """Make a call that waits for events.  A Stepper lets it wait to be made as well.
+
+        `poller`: the TracedPoll or TracedEpoll that is asked, or None: the sets are in `args`.
+        `timeout`: the server's own; None or negative: for ever.
+        """
+        return self.call(name, who, make, *args, show=show)
+
+    def at_gate(self) -> dict[int, str]:
+        """Threads that a Stepper holds: the kernel's number -> the call they are about to make."""
+        return {}
+
+    def open_gate(self, server: Server) -> None:
+        """Hold none of its threads any longer: it is to stop."""
+
     def _write(self, start: float, name: str, who: str, result: str) -> None:
         assert self.server is not None
         if self.server.stopping:
@@ -232,7 +256,8 @@ def traced_select(*args: Any) -> tuple[list, list, list]:
         return f"{read}, {write}" + (f", {urgent}" if urgent != "[]" else "")
 
     args = (*map(list, args[:3]), *args[3:])  # any iterable will do, and only once
-    return tape.call("pselect6", sets(args[:3]), REAL["select"], *args, show=sets)
+    timeout = args[3] if len(args) > 3 else None
+    return tape.wait(None, timeout, "pselect6", sets(args[:3]), REAL["select"], *args, show=sets)
 
 
 class TracedPoll:
@@ -265,7 +290,8 @@ class TracedPoll:
     def poll(self, *args: Any) -> list[tuple[int, int]]:
         show = functools.partial(with_flags, self._tape)
         asked = show(self._interest.items())
-        return self._tape.call("poll", asked, self._real.poll, *args, show=show)
+        timeout = args[0] if args else None
+        return self._tape.wait(self, timeout, "poll", asked, self._real.poll, *args, show=show)
 
 
 class TracedEpoll:
@@ -307,7 +333,8 @@ class TracedEpoll:
     def poll(self, *args: Any, **options: Any) -> list[tuple[int, int]]:
         poll = functools.partial(self._real.poll, *args, **options)
         show = functools.partial(with_flags, self._tape)
-        return self._tape.call("epoll_wait", "", poll, show=show)
+        timeout = args[0] if args else options.get("timeout")
+        return self._tape.wait(self, timeout, "epoll_wait", "", poll, show=show)
 
 
 def traced_poll() -> Any:
