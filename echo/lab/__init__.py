@@ -11,6 +11,7 @@ NAMES = {
     "background": ["Crashed", "leftovers", "more_descriptors", "settle", "start", "where_is"],
     "conformance": ["check", "examine"],
     "exercises": ["check_change", "check_lines", "predicted"],
+    "figures": ["Phase", "five_models", "timeline"],
     "kernel": ["queues"],
     "show": ["diff", "source"],
     "sockets": ["interest_list", "listen", "states", "until", "waiting"],
