@@ -48,12 +48,13 @@ LANE = 38  # of one client
 GAP = 22  # between two drawings side by side
 EDGE = 8
 PER_ROW = 30  # columns side by side; what is longer goes on below
-MOST_STEPS = 90  # in one figure, shared by its tapes
+MOST_STEPS = 60  # in one figure, shared by its tapes
 MOST_LANES = 12
 MANY = 100  # how often something happened: beyond this the number differs from run to run
 
 ERRORS = set(errno.errorcode.values())
 LETTERS = {"readable": "R", "writable": "W"}
+EPOLL = "epoll"  # the lane of what concerns no socket, but the interest list
 FLAGS = {"IN": "readable", "OUT": "writable"}
 
 
@@ -115,7 +116,7 @@ class Step(NamedTuple):
             said = f"{self.name}{self.about}{', '.join(['', *self.asked])}"
         if self.asleep:
             return f"{said}: asleep"
-        results = [f"{people([lane])} is {what}" for lane, what in self.answer.items()]
+        results = [f"{lane} {found(what)}" for lane, what in self.answer.items()]
         if not results and self.result:
             known = self.name in ("recvfrom", "sendto") and self.result.isdigit()
             unit = f" byte{'s' * (self.result != '1')}" if known else ""
@@ -143,9 +144,21 @@ def purpose(asked: str) -> str:
     return f" ({', '.join(others)})" if others else ""
 
 
+def found(answer: str) -> str:
+    """What a wait has found somebody to be, and the flags that have no word."""
+    words = answer.split(" and ")
+    flags = [word for word in words if word.isupper()]
+    ready = " and ".join(word for word in words if word not in flags)
+    return f"{f'is {ready}' if ready else ''}{', ' * bool(ready and flags)}" + (
+        f"has {' and '.join(flags)}" if flags else ""
+    )
+
+
 def people(lanes: Iterable[str]) -> str:
     """Roles in one phrase: "listener and clients 1 to 3"."""
-    ordered = sorted(lanes, key=in_order)
+    ordered = [
+        "its interest list" if lane == EPOLL else lane for lane in sorted(lanes, key=in_order)
+    ]
     numbers = [int(lane.split()[1]) for lane in ordered if re.fullmatch(r"client \d+", lane)]
     parts = [lane for lane in ordered if not re.fullmatch(r"client \d+", lane)]
     for _, run in itertools.groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
@@ -165,7 +178,7 @@ def steps_of(tape: Any) -> list[Step]:
     """
     calls = list(tape)
     blocking = getattr(tape, "blocking", set())
-    interest: dict[str, str] = {}  # of epoll: what the kernel has been told
+    interest = added_before(calls)  # of epoll: what the kernel has been told
     steps: list[Step] = []
     column_of: list[int] = []  # the number of a call -> its column
     ends = [call.end for call in calls]
@@ -177,7 +190,7 @@ def steps_of(tape: Any) -> list[Step]:
     def step(name: str, who: str, start: float, result: str | None) -> Step:
         follow(interest, name, who)
         waits = name in WAITS or ((name, who) in blocking and (name != "sendto" or result is None))
-        asked, about = what_is_asked(name, who, interest, open_lanes(steps))
+        asked, about = what_is_asked(name, who, interest, steps)
         answer = what_is_answered(name, result or "")
         kind = "wait" if waits else "vain" if result == "EAGAIN" else "work"
         told = "" if answer or result in (None, "[]", "[], []") else str(result)
@@ -188,7 +201,7 @@ def steps_of(tape: Any) -> list[Step]:
         if name == "epoll_ctl":
             operation, _, events = control(who)
             name, told = f"{name} {operation}", told or events
-        if name == "epoll_create1" and told == "epoll":
+        if name == "epoll_create1" and told == EPOLL:
             told = ""
         first = began(start) if waits else len(steps)
         return Step(name, kind, asked, answer, told, first, result is None, about=about)
@@ -211,13 +224,29 @@ def steps_of(tape: Any) -> list[Step]:
 
     server = getattr(tape, "server", None)
     if server is not None and not server.stopping:
-        began_at = dict(tape.began)
+        began_at, returned = dict(tape.began), len(steps)
         for ident, (name, who) in sorted(
             tape.unfinished.copy().items(), key=lambda item: in_order(item[1][1])
         ):
             if name in WAITS or (name, who) in blocking:  # and not a call that is under way
-                steps.append(step(name, who, began_at[ident], None))
+                one = step(name, who, began_at[ident], None)
+                steps.append(one._replace(first=min(one.first, returned)))
     return steps
+
+
+def added_before(calls: list) -> dict[str, str]:
+    """Who must have been in the interest list of epoll when the tape began, or was cleared."""
+    added: set[str] = set()
+    before: dict[str, str] = {}
+    for call in calls:
+        if call.name == "epoll_ctl":
+            operation, role, _ = control(call.who)
+            known = [role]
+            added.update(known if operation == "ADD" else [])
+        else:
+            known = [*roles_in(call.result)] if call.name == "epoll_wait" else []
+        before.update(dict.fromkeys(set(known) - added, "readable"))
+    return before
 
 
 def run_in_vain(calls: list, at: int) -> int:
@@ -252,20 +281,18 @@ def meaning(flags: str) -> str:
 
 
 def what_is_asked(
-    name: str, who: str, interest: dict[str, str], everybody: list[str]
+    name: str, who: str, interest: dict[str, str], before: list[Step]
 ) -> tuple[dict[str, str], str]:
     """What a call asks, lane by lane, and what else it asks for."""
-    if name == "pselect6":
-        return roles_in(who), ""
-    if name == "poll":
+    if name in ("pselect6", "poll"):
         return roles_in(who), ""
     if name == "epoll_wait":
-        return dict(sorted(interest.items(), key=lambda item: in_order(item[0]))), ""
+        return dict(sorted(interest.items(), key=lambda item: in_order(item[0]))) or {EPOLL: ""}, ""
     if name in WAITS:  # it is not said whom it may concern
-        return dict.fromkeys(everybody, ""), f" ({who})"
+        return dict.fromkeys(open_lanes(before), ""), f" ({who})"
     if name == "epoll_ctl":
         return {control(who)[1]: ""}, ""
-    return {who or "epoll": ""}, ""
+    return {who or EPOLL: ""}, ""
 
 
 def what_is_answered(name: str, result: str) -> dict[str, str]:
@@ -353,8 +380,11 @@ def timeline_words(named: Mapping[str, list[Step]], left_out: Mapping[str, int])
         if not steps:
             lines.append("no call yet")
         if is_late(steps):
-            lines.append("epoll_wait also waits for whoever was added before this tape begins")
+            lines.append(LATE)
     return lines
+
+
+LATE = "epoll_wait may also wait for others, added before this tape begins"
 
 
 def is_late(steps: list[Step]) -> bool:
@@ -406,7 +436,7 @@ def lanes_of(named: Iterable[list[Step]]) -> list[str]:
     lanes: set[str] = set()
     for step in itertools.chain(*named):
         lanes.update(step.asked, step.answer, filter(None, [step.new_client()]))
-    return sorted(lanes or {"listener"}, key=lambda lane: (lane != "epoll", in_order(lane)))
+    return sorted(lanes or {"listener"}, key=lambda lane: (lane != EPOLL, in_order(lane)))
 
 
 def life(steps: list[Step], lane: str) -> tuple[int, int] | None:
@@ -431,9 +461,11 @@ def timeline_svg(named: Mapping[str, list[Step]], left_out: Mapping[str, int]) -
     margin = EDGE + max(map(len, labels)) * LETTER + 6
     rows = panels_of(named, left_out)
     legend = legend_of([step for steps in named.values() for step in steps])
+    if any(map(is_late, named.values())):
+        legend.append(("", LATE))
 
     width = max(margin + sum(panel.width() + GAP for panel in row) - GAP + EDGE + 4 for row in rows)
-    width = max(width, 330.0)
+    width = max(width, 330.0, *(entry_width(text) for _, text in legend))
     heads = [head_of(row) for row in rows]
     legend_rows = flow([entry_width(text) for _, text in legend], width - 2 * EDGE)
     below = len(labels) * LANE + 16 + 10
@@ -456,7 +488,8 @@ def timeline_svg(named: Mapping[str, list[Step]], left_out: Mapping[str, int]) -
             left = EDGE
             for entry in entries:
                 draw_key(sheet, legend[entry][0], left, top + 2)
-                sheet.text(left + 22, top + 12, legend[entry][1])
+                indent = 22 if legend[entry][0] else 0
+                sheet.text(left + indent, top + 12, legend[entry][1])
                 left += entry_width(legend[entry][1])
             top += 18
     return sheet.svg
@@ -501,11 +534,12 @@ def draw_panel(
         for block in blocks:
             upper, high = top + block[0] * LANE + 3, len(block) * LANE - 6
             sheet.box(begin, upper, side - begin, high, step.kind)
-        for lane, what in step.asked.items():
+        for row, what in by_row(step.asked, row_of).items():
             if "writable" in what:
-                plate(sheet, centre, middle(lane) - 8.5, LETTERS["writable"].lower())
-        for lane, what in step.answer.items():
-            disc(sheet, centre, middle(lane) + (6 if lane in step.asked else 0), mark(what))
+                at = top + (row + 0.5) * LANE - 8.5
+                plate(sheet, centre, at, LETTERS["writable"].lower())
+        for row, what in by_row(step.answer, row_of).items():
+            disc(sheet, centre, top + (row + 0.5) * LANE + (6 if row in used else 0), mark(what))
         for lane in step.asked:
             inside(sheet, step, centre, middle(lane))
             if step.kind == "wait":
@@ -513,6 +547,14 @@ def draw_panel(
     for column in range(first, end):
         if client := steps[column].new_client():
             arrow(sheet, x(column + 1), middle("listener"), middle(client))
+
+
+def by_row(said: dict[str, str], row_of: dict[str, int]) -> dict[int, str]:
+    """What is said of the lanes in a row; in the last one, several may stand."""
+    rows: dict[int, list[str]] = {}
+    for lane, what in said.items():
+        rows.setdefault(row_of[lane], []).append(what)
+    return {row: " and ".join(filter(None, words)) for row, words in rows.items()}
 
 
 def blocks_of(rows: list[int]) -> list[list[int]]:
@@ -596,7 +638,7 @@ def draw_key(sheet: "Sheet", key: str, x: float, y: float) -> None:
     elif key == "w":
         sheet.box(x, y, 17, 13, "wait")
         plate(sheet, x + 8.5, y + 6.5, key)
-    else:
+    elif key:
         disc(sheet, x + 8.5, y + 7, key)
 
 
@@ -842,7 +884,8 @@ class Sheet:
         self.axes.text(
             x,
             y,
-            text.replace("$", r"\$"),
+            text,
+            parse_math=False,
             color=PALETTE[ink],
             fontsize=size,
             fontweight="bold" if bold else "normal",
