@@ -19,6 +19,7 @@ NAMES = {
     ],
     "conformance": ["check", "examine"],
     "exercises": ["check_answer", "check_change", "check_function", "check_lines", "predicted"],
+    "figures": ["Phase", "five_models", "timeline"],
     "kernel": ["queues"],
     "show": ["diff", "source"],
     "sockets": ["interest_list", "listen", "states", "until", "waiting"],

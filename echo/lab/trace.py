@@ -54,6 +54,8 @@ class Tape(list):
     def __init__(self) -> None:
         super().__init__()
         self.unfinished: dict[int, tuple[str, str]] = {}  # thread ident -> call, who
+        self.began: dict[int, float] = {}  # thread ident -> start of its last call, as in Call
+        self.blocking: set[tuple[str, str]] = set()  # call, who: a thread can sleep in it
         self.missed = 0
         self.waited = False  # whether a call was made in which a thread can sleep
         self.server: Server | None = None
@@ -124,9 +126,11 @@ class Tape(list):
         if self.server is None or self.server.stopping or owner() is not self.server:
             return make(*args)
         self.waited = self.waited or blocking or name in WAITS
+        if blocking:
+            self.blocking.add((name, who))
         ident = threading.get_ident()
+        self.began[ident] = start = time.perf_counter()
         self.unfinished[ident] = name, who
-        start = time.perf_counter()
         try:
             value = make(*args)
         except OSError as error:
