@@ -9,6 +9,8 @@ import importlib
 
 NAMES = {
     "background": ["Crashed", "leftovers", "more_descriptors", "settle", "start", "where_is"],
+    "bad_clients": ["ordeal"],
+    "comparison": ["compare"],
     "conformance": ["check", "examine"],
     "exercises": ["check_change", "check_lines", "predicted"],
     "kernel": ["queues"],
