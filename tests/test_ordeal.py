@@ -94,5 +94,5 @@ def test_text_and_html_say_the_same():
     assert lines[2].split()[0] == "silent"
     assert lines[5].split() == ["spoilt", *["yes"] * 7, "stalls"]
     assert max(map(len, lines)) <= 100
-    assert bundle["text/html"].count('class="warned"') == 2 + 2  # two flooders
+    assert bundle["text/html"].count('class="warned"') == 2  # busy under a flood is no fault
     assert bundle["text/html"].count("<tr>") == 9

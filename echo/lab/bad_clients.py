@@ -48,9 +48,14 @@ class Trial(NamedTuple):
 QUESTIONS = {
     "served": "Is another client served meanwhile?",
     "server": "Is the server asleep or busy meanwhile?",
-    "holds": "How much does it hold for that client?",
+    "holds": "How much of what that client sends does it hold?",
 }
 WARNED = {"stalls", "crashes", "busy", "ended", "everything"}
+
+
+def alarming(client: str, word: str) -> bool:
+    """Whether a word tells of a fault: who is flooded may well be busy."""
+    return word in WARNED and (client, word) != ("flooder", "busy")
 
 
 class Ordeal(tables.Shown):
@@ -66,7 +71,7 @@ class Ordeal(tables.Shown):
                 for name, row in rows.items()
             ]
             texts.append(f"{question}\n\n{tables.table_text(heads, cells)}")
-            markups.append(tables.table_html(question, heads, cells, WARNED))
+            markups.append(tables.table_html(question, heads, cells, alarming))
         shown = tables.shown("\n\n\n".join(texts), markups)
         super().__init__(shown.text, shown.markup)
 

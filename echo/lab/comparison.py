@@ -60,7 +60,7 @@ class Comparison(tables.Shown):
         legend = "\n".join(f"{column:{wide}}  {about}" for column, about in COLUMNS.items())
         text = f"{tables.table_text(heads, cells)}\n\n{legend}"
         markup = [
-            tables.table_html("The servers so far", heads, cells, WARNED),
+            tables.table_html("The servers so far", heads, cells, lambda _, word: word in WARNED),
             tables.legend_html(COLUMNS),
         ]
         shown = tables.shown(text, markup, notes)

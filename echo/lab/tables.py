@@ -3,7 +3,7 @@
 The text is what tests compare; the HTML says the same, and can be read without its style too.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from echo.lab.show import LEFT, PALETTE, Shown, escaped
 
@@ -20,18 +20,19 @@ def table_text(heads: Sequence[str], rows: Rows) -> str:
     )
 
 
-def table_html(title: str, heads: Sequence[str], rows: Rows, warned: Iterable[str] = ()) -> str:
-    """One <table>; the words in `warned` stand on paper of another colour, and are bold."""
-    warned = set(warned)
+def table_html(
+    title: str, heads: Sequence[str], rows: Rows, warned: Callable[[str, str], bool]
+) -> str:
+    """One <table>; where warned(head, word), the word stands on other paper, and is bold."""
 
-    def cell(word: str) -> str:
-        if word in warned:
+    def cell(head: str, word: str) -> str:
+        if warned(head, word):
             return f'<td class="warned" {LEFT}><b>{escaped(word)}</b></td>'
         return f"<td {LEFT}>{escaped(word)}</td>"
 
     lines = ["".join(f'<th scope="col" {LEFT}>{escaped(head)}</th>' for head in heads)]
     lines += [
-        f'<th scope="row" {LEFT}>{escaped(name)}</th>' + "".join(map(cell, words))
+        f'<th scope="row" {LEFT}>{escaped(name)}</th>' + "".join(map(cell, heads[1:], words))
         for name, *words in rows
     ]
     body = "\n".join(f"<tr>{line}</tr>" for line in lines)
