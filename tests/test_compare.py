@@ -91,12 +91,12 @@ class TestShown:
 
 
 class TestFewDescriptors:
-    @pytest.fixture
-    def low_limit(self, monkeypatch):
+    @pytest.fixture(params=[1200, 1900])
+    def low_limit(self, request, monkeypatch):
         """As if our hard limit were low; the soft one is low indeed."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (1200, hard))
-        monkeypatch.setattr(comparison, "LIMIT", 1200)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (request.param, hard))
+        monkeypatch.setattr(comparison, "LIMIT", request.param)
         monkeypatch.setattr(comparison, "ENOUGH", hard + 1)
         yield
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
