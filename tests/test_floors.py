@@ -34,6 +34,15 @@ FLOORS = {
     "echo.lab.exercises": {"echo.lab.conformance", "echo.lab.zoo"},
     "echo.lab.trace": {"echo.ring", "echo.lab.kernel", "echo.lab.background"},
     "echo.lab.sockets": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},
+    "echo.lab.tables": {"echo.lab.show"},
+    "echo.lab.bad_clients": {"echo.lab.kernel", "echo.lab.background", "echo.lab.tables"},
+    "echo.lab.comparison": {
+        "echo.lab.kernel",
+        "echo.lab.background",
+        "echo.lab.tables",
+        "echo.lab.trace",
+        "echo.lab.bad_clients",
+    },
     "echo.lab.stepper": {
         "echo.lab.kernel",
         "echo.lab.background",

@@ -17,6 +17,8 @@ NAMES = {
         "watch",
         "where_is",
     ],
+    "bad_clients": ["ordeal"],
+    "comparison": ["compare"],
     "conformance": ["check", "examine"],
     "exercises": ["check_answer", "check_change", "check_function", "check_lines", "predicted"],
     "figures": ["Phase", "five_models", "timeline"],

@@ -1,0 +1,77 @@
+"""Tables of words, as text and as HTML for light and for dark paper.
+
+The text is what tests compare; the HTML says the same, and can be read without its style too.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from echo.lab.show import LEFT, PALETTE, Shown, escaped
+
+Rows = Sequence[Sequence[str]]
+
+
+def table_text(heads: Sequence[str], rows: Rows) -> str:
+    """Columns as wide as their widest word, two blanks apart, a line below the heads."""
+    wide = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    lines = [heads, ["-" * width for width in wide], *rows]
+    return "\n".join(
+        "  ".join(word.ljust(width) for word, width in zip(line, wide, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def table_html(
+    title: str, heads: Sequence[str], rows: Rows, warned: Callable[[str, str], bool]
+) -> str:
+    """One <table>; where warned(head, word), the word stands on other paper, and is bold."""
+
+    def cell(head: str, word: str) -> str:
+        if warned(head, word):
+            return f'<td class="warned" {LEFT}><b>{escaped(word)}</b></td>'
+        return f"<td {LEFT}>{escaped(word)}</td>"
+
+    lines = ["".join(f'<th scope="col" {LEFT}>{escaped(head)}</th>' for head in heads)]
+    lines += [
+        f'<th scope="row" {LEFT}>{escaped(name)}</th>' + "".join(map(cell, heads[1:], words))
+        for name, *words in rows
+    ]
+    body = "\n".join(f"<tr>{line}</tr>" for line in lines)
+    return f"<table><caption {LEFT}>{escaped(title)}</caption>\n{body}\n</table>"
+
+
+def legend_html(words: Mapping[str, str]) -> str:
+    """What the heads of a table mean, a line each."""
+    lines = (f"<b>{escaped(word)}</b>: {escaped(about)}" for word, about in words.items())
+    return f"<p {LEFT}>{'<br>'.join(lines)}</p>"
+
+
+def shown(text: str, tables: Iterable[str], notes: str = "") -> Shown:
+    """Both forms as what a cell displays; `notes`: lines that stand above either."""
+    body = "\n".join(tables)
+    return Shown(notes + text, f'{notes}{style()}<div class="echo-table">{body}</div>')
+
+
+def style() -> str:
+    """Light paper, and dark where JupyterLab's theme is dark."""
+    light, dark = (
+        " ".join(f"--echo-{name}: {PALETTE[name][which]};" for name in ("paper", "gone", "ink"))
+        for which in (0, 1)
+    )
+    return STYLE.replace("LIGHT", light).replace("DARK", dark)
+
+
+# !important: JupyterLab aligns tables to the right and stripes their rows.
+STYLE = """<style>
+.echo-table { LIGHT }
+[data-jp-theme-light="false"] .echo-table { DARK }
+.echo-table { overflow-x: auto; }
+.echo-table table { background: var(--echo-paper) !important; border-collapse: collapse;
+  margin: 0 0 1em !important; }
+.echo-table tr { background: none !important; }
+.echo-table :is(caption, th, td) { color: var(--echo-ink) !important;
+  font: 13px/1.5 sans-serif !important; text-align: left !important; }
+.echo-table :is(th, td) { padding: .2em .8em !important; max-width: none; border: 0; }
+.echo-table :is(caption, th) { font-weight: bold !important; }
+.echo-table caption { background: var(--echo-paper); padding: .4em .8em; caption-side: top; }
+.echo-table .warned { background: var(--echo-gone) !important; }
+</style>"""
