@@ -10,6 +10,7 @@ import importlib
 NAMES = {
     "background": ["Crashed", "leftovers", "more_descriptors", "settle", "start", "where_is"],
     "conformance": ["check", "examine"],
+    "curves": ["curve", "memory", "ratio", "slope", "verdict"],
     "exercises": ["check_change", "check_lines", "predicted"],
     "kernel": ["queues"],
     "show": ["diff", "source"],
