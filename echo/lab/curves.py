@@ -60,8 +60,9 @@ Points = dict[int, float]  # number of descriptors or clients -> what was measur
 
 WAIT = "What one wait costs beside descriptors {}, in microseconds; both axes are logarithmic."
 
-# What this module has measured on one machine: of each number the smallest of thirty runs.  It was
-# never wholly at rest; beside 10 000 descriptors that takes the caches away from poll.
+# What this module has measured on one machine: of each number the smallest of two dozen runs, of
+# memory of three.  The machine was at work beside it; with 10 000 descriptors that takes the
+# caches away from poll, which on a machine at rest may cost a third less there.
 MACHINE = "an Intel Xeon at 2.8 GHz, Linux 6.18, Python 3.11, 2026-11-23"
 RECORDED: dict[str, dict[str, Points]] = {
     "idle": {
@@ -119,10 +120,10 @@ def curve(*calls: str, ready: bool = False, up_to: int | None = None) -> Curve:
     rare, and one call is not yet longer than a turn of the scheduler).
 
     The descriptors are eventfds (eventfd(2)): one number and one open file each, as a socket
-    has, and no peer that takes a second number.  The kernel asks an eventfd faster than a TCP
-    socket, by half, so that what grows here grows more steeply beside real clients.
+    has, and no peer that takes a second number.  The kernel asks an eventfd in half the time
+    that a TCP socket takes, so that poll and select cost more beside real clients, not less.
 
-    Takes half a second, and up to 3 s on a busy machine.  Prints a line that begins `reduced:`
+    Takes half a second, and 2 or 3 on a busy machine.  Prints a line that begins `reduced:`
     where no process may have so many open files.
 
     Raises ValueError for another call, and for fewer than 100 descriptors: they have no shape;
@@ -158,7 +159,7 @@ def memory(*servers: str, clients: int = 1000) -> Curve:
     /proc/<pid>/smaps_rollup calls Rss (proc(5)).  What the kernel keeps for a client is not in
     it: sockets, the same for every server, and for each thread a stack of 16 KiB and its tables.
 
-    Takes a second, and up to 3 s on a busy machine.  Prints a line that begins `reduced:` where
+    Takes a second, and 2 or 3 on a busy machine.  Prints a line that begins `reduced:` where
     limits do not let a server have so many.
 
     Raises echo.lab.process.Unusable for a name that there is not, RuntimeError for a server that
@@ -198,8 +199,9 @@ def ratio(shown: Curve, name: str, other: str | None = None) -> float:
     """How many times as much `name` costs as `other`, at the largest number that both have.
 
     Without `other`: with the largest number, as with the smallest.  Of memory, what the clients
-    have added is compared.  A lesson says less than it could: poll costs 2000 times what epoll
-    does beside 10 000 idle descriptors and 100 times beside 1000, all that some machines allow.
+    have added is compared.  A lesson says less than it could: poll costs 400 times what epoll
+    does and more beside 10 000 idle descriptors, and 100 times beside 1000, all that some machines
+    allow.
     """
     points = shown.costs[name]
     if other is None:
