@@ -24,6 +24,7 @@ FLOORS = {
     "echo.lab.tracebacks": set(),
     "echo.lab.background": {"echo.lab.kernel", "echo.lab.tracebacks"},
     "echo.lab.process": {"echo.lab.kernel"},
+    "echo.lab.curves": {"echo.lab.background", "echo.lab.process"},
     "echo.lab.conformance": {
         "echo.lab.kernel",
         "echo.lab.background",

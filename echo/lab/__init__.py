@@ -20,6 +20,7 @@ NAMES = {
     "bad_clients": ["ordeal"],
     "comparison": ["compare"],
     "conformance": ["check", "examine"],
+    "curves": ["curve", "memory", "ratio", "slope", "verdict"],
     "exercises": ["check_answer", "check_change", "check_function", "check_lines", "predicted"],
     "figures": ["Phase", "five_models", "timeline"],
     "kernel": ["queues"],
