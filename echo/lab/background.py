@@ -303,6 +303,9 @@ class Server:
             if self.tape is not None:
                 self.tape.detach(self)
             self.hang_up()
+            if self.stopping and len(self.threads) == 1:  # it had no time to close them itself
+                for sock in self.accepted():
+                    socket.socket.close(sock)
 
     def _report(self, error: BaseException | None) -> None:
         """Keep what the error says, and not the error: its frames would keep sockets open."""
