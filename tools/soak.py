@@ -18,7 +18,7 @@ BUSY = 2  # processes that only compute
 
 PYTEST = [sys.executable, "-m", "pytest"]
 ROUND = {
-    "tests": [*PYTEST, "-n", "2", "-m", "timing and not soak", "tests"],
+    "tests": [*PYTEST, "-n", "3", "-m", "timing and not soak", "tests"],
     "lessons": [sys.executable, "tools/execute.py", "--check", *LESSONS],
 }
 ONCE = {
