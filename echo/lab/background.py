@@ -35,6 +35,7 @@ PATIENCE = 2.0  # seconds in which a server must have noticed that it should sto
 REACTION = 1.0  # seconds that a client of ours waits for the server to finish reacting
 LASTS = 0.02  # seconds that a state must last to be told by watch()
 SPINS = 0.03  # seconds of processor time after which we ask whether it moves anything at all
+RESTLESS = 100  # times a second that nobody needs to wake up who waits for something to happen
 
 _servers: dict["Server", None] = {}  # those not ended yet, in order of start
 _owners: dict[int, "Server"] = {}  # thread ident -> the server on whose behalf it runs

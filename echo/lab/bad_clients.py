@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from echo.lab import kernel, tables
-from echo.lab.background import Flood, Server, name_of, settle, start
+from echo.lab.background import RESTLESS, Flood, Server, name_of, settle, start
 
 BUFFER = 16 * 1024  # bytes asked for each buffer but a client's for sending; Linux doubles them
 STEP = 8 * BUFFER  # bytes: that buffer, and what a client offers at once
@@ -34,7 +34,6 @@ FINS = 2  # bytes: the end of input and that of output count as one each (tcp_in
 LATE = 5.0  # seconds after which we go on without what normally comes at once
 LOOKS = 3  # times that the server must have come to rest without having answered
 A_MOMENT = 0.02  # seconds in which who sleeps does not wake up once
-RESTLESS = 100  # times a second that nobody needs to wake up who waits for something to happen
 
 
 class Trial(NamedTuple):
@@ -58,11 +57,10 @@ def alarming(client: str, word: str) -> bool:
     return word in WARNED and (client, word) != ("flooder", "busy")
 
 
-class Ordeal(tables.Shown):
-    """The table: one row for each server, one column for each bad client."""
+class Ordeal(tables.Table):
+    """The table: one row for each server, {bad client: Trial}; one column for each bad client."""
 
     def __init__(self, rows: dict[str, dict[str, Trial]]) -> None:
-        self.rows = rows
         heads = ["", *CLIENTS]
         texts, markups = [], []
         for field, question in QUESTIONS.items():
@@ -72,14 +70,7 @@ class Ordeal(tables.Shown):
             ]
             texts.append(f"{question}\n\n{tables.table_text(heads, cells)}")
             markups.append(tables.table_html(question, heads, cells, alarming))
-        shown = tables.shown("\n\n\n".join(texts), markups)
-        super().__init__(shown.text, shown.markup)
-
-    def row(self, server: str) -> dict[str, Trial]:
-        """{bad client: Trial} of one server, by its name in the table."""
-        if server not in self.rows:
-            raise KeyError(f"no {server!r} in the table, but {', '.join(self.rows)}")
-        return self.rows[server]
+        super().__init__(rows, "\n\n\n".join(texts), markups)
 
 
 def ordeal(*servers: Any) -> Ordeal:

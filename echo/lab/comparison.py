@@ -49,11 +49,10 @@ COLUMNS = {
 WARNED = {"grows", "closed", "busy", "never waits", "without end", "crashes"}
 
 
-class Comparison(tables.Shown):
-    """The table; row() gives the words of one server, so that they can be predicted first."""
+class Comparison(tables.Table):
+    """The table; row() gives {column: word} of one server, so that it can be predicted first."""
 
     def __init__(self, rows: dict[str, dict[str, str]], notes: str = "") -> None:
-        self.rows = rows
         heads = ["", *COLUMNS]
         cells = [[name, *(row[column] for column in COLUMNS)] for name, row in rows.items()]
         wide = max(map(len, COLUMNS))
@@ -63,14 +62,7 @@ class Comparison(tables.Shown):
             tables.table_html("The servers so far", heads, cells, lambda _, word: word in WARNED),
             tables.legend_html(COLUMNS),
         ]
-        shown = tables.shown(text, markup, notes)
-        super().__init__(shown.text, shown.markup)
-
-    def row(self, server: str) -> dict[str, str]:
-        """{column: word} of one server, by its name; the columns are those of the text."""
-        if server not in self.rows:
-            raise KeyError(f"no {server!r} in the table, but {', '.join(self.rows)}")
-        return self.rows[server]
+        super().__init__(rows, text, markup, notes)
 
 
 def compare(*servers: Any) -> Comparison:

@@ -24,12 +24,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from echo.lab.background import Server, more_descriptors, start
+from echo.lab.background import RESTLESS, Server, more_descriptors, start
 from echo.lab.kernel import unread
 from echo.lab.process import AT_ONCE, Process
 
 SOON = 2  # seconds by which anything that works has happened
-RESTLESS = 100  # times a second that nobody needs to wake up who waits for something to happen
 LATE = 5  # seconds after which we go on without what normally comes at once
 BUFFER = 16 * 1024  # what we ask the kernel to hold in each direction, in bytes
 LONG = 4 * 1024 * 1024  # more than these and any sensible server hold for one client

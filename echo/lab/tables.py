@@ -4,10 +4,27 @@ The text is what tests compare; the HTML says the same, and can be read without 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from echo.lab.show import LEFT, PALETTE, Shown, escaped
 
 Rows = Sequence[Sequence[str]]
+
+
+class Table(Shown):
+    """What a cell displays of rows by name; the subclass says how they read."""
+
+    def __init__(self, rows: dict[str, Any], text: str, tables: Iterable[str], notes: str = ""):
+        """`tables`: the HTML of the same; `notes`: lines that stand above either."""
+        self.rows = rows
+        body = "\n".join(tables)
+        super().__init__(notes + text, f'{notes}{style()}<div class="echo-table">{body}</div>')
+
+    def row(self, server: str) -> Any:
+        """What was measured of one server, by its name in the table."""
+        if server not in self.rows:
+            raise KeyError(f"no {server!r} in the table, but {', '.join(self.rows)}")
+        return self.rows[server]
 
 
 def table_text(heads: Sequence[str], rows: Rows) -> str:
@@ -43,12 +60,6 @@ def legend_html(words: Mapping[str, str]) -> str:
     """What the heads of a table mean, a line each."""
     lines = (f"<b>{escaped(word)}</b>: {escaped(about)}" for word, about in words.items())
     return f"<p {LEFT}>{'<br>'.join(lines)}</p>"
-
-
-def shown(text: str, tables: Iterable[str], notes: str = "") -> Shown:
-    """Both forms as what a cell displays; `notes`: lines that stand above either."""
-    body = "\n".join(tables)
-    return Shown(notes + text, f'{notes}{style()}<div class="echo-table">{body}</div>')
 
 
 def style() -> str:
