@@ -23,6 +23,10 @@ CARD = {
 }
 DETAILS = re.compile(r"<details>.*?</details>", re.DOTALL)
 FENCE = re.compile(r"```.*?```", re.DOTALL)
+LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
+NEXT = {
+    path.stem: after for path, after in zip(LESSONS, [p.name for p in LESSONS[1:]], strict=False)
+}
 ENDING = ["## What you now know", "### Three questions", "### Words", "### The same in a terminal"]
 
 
@@ -70,6 +74,24 @@ def lines(code):
     """What has to be understood: not the imports, nor the line that holds a guess."""
     easy = re.compile(r"(from|import) |guess = \.\.\.$")
     return sum(bool(line) and not easy.match(line) for line in code.splitlines())
+
+
+def figures(cell):
+    """The drawings among the outputs of a code cell."""
+    markup = ["".join(o.get("data", {}).get("text/html", "")) for o in cell["outputs"]]
+    return [found for text in markup for found in re.findall(r"(?s)<svg.*?</svg>", text)]
+
+
+def links(text):
+    """(whether it is a picture, its words, where it leads) of each link outside of code."""
+    text = re.sub(r"`[^`\n]*`", "", FENCE.sub("", text))
+    return [(bool(picture), said, to) for picture, said, to in LINK.findall(text)]
+
+
+def terms(lesson):
+    """The rows of its table of words: term, where it is described, its Chinese name."""
+    table = lesson.part("### Words")[0]["text"]
+    return re.findall(r"(?m)^\| (.+?) \| (.+?) \| (.+?) \|$", table)[1:]
 
 
 def exercises(lesson):
@@ -171,6 +193,61 @@ def test_announced_errors_are_read(lesson):
             assert after["cell_type"] == "markdown", cell["id"]
 
 
+class TestFigures:
+    def test_there_is_one_for_eight_cells(self, lesson):
+        """Exercises are left out: what they need is the learner's own to draw."""
+        exercise = {cell["id"] for _, cells in exercises(lesson) for cell in cells}
+        cells = [cell for cell in lesson.code if cell["id"] not in exercise]
+        assert sum(len(figures(cell)) for cell in cells) >= len(cells) // 8
+
+    def test_a_cell_draws_one(self, lesson):
+        assert not [cell["id"] for cell in lesson.code if len(figures(cell)) > 1]
+
+    def test_each_is_told_in_words(self, lesson):
+        """To whom does not see it, by a label and by what is drawn, step for step."""
+        for cell in lesson.code:
+            for svg in figures(cell):
+                label = re.match(r'<svg role="img" aria-label="([^"]+)"', svg)
+                assert label, f"{cell['id']}: the figure has no label"
+                assert len(label[1].split()) >= 5, f"{cell['id']}: {label[1]}"
+
+    def test_pictures_in_prose_have_their_words(self, lesson):
+        for cell in lesson.prose:
+            assert all(said for picture, said, _ in links(cell["text"]) if picture), cell["id"]
+            for image in re.findall(r"<img\b[^>]*>", cell["text"]):
+                assert re.search(r'\balt="[^"]+"', image), cell["id"]
+
+
+class TestLinks:
+    def test_each_leads_somewhere(self, lesson):
+        """A file beside the lesson, or a page that is asked for safely."""
+        for cell in lesson.prose:
+            for _, said, to in links(cell["text"]):
+                assert said, f"{cell['id']}: a link to {to} that says nothing"
+                if not to.startswith("https://"):
+                    assert (LESSONS[0].parent / to).is_file(), f"{cell['id']}: {to}"
+
+    def test_a_lesson_needs_earlier_ones(self, lesson, name):
+        """By a link to each; nothing is taken from a later one without its name."""
+        needed = [to.removesuffix(".ipynb") for _, _, to in links(lesson.card["needs"])]
+        assert needed or LESSONS[0].stem == name
+        assert all(other < name for other in needed)
+
+    def test_goes_on_to_the_next(self, lesson, name):
+        if name in NEXT:
+            text = next(cell["text"] for cell in lesson.prose if "**Next:**" in cell["text"])
+            line = text.partition("**Next:**")[2].partition("\n")[0]
+            assert NEXT[name] in [to for _, _, to in links(line)]
+
+
+def test_what_folds_is_closed(lesson):
+    """Otherwise the rest of the page folds with it; and Markdown in it needs a blank line."""
+    for cell in lesson.prose:
+        text = FENCE.sub("", cell["text"])
+        opened = re.findall(r"<details><summary>.+?</summary>\n\n", text)
+        assert len(opened) == text.count("<details") == text.count("\n\n</details>"), cell["id"]
+
+
 class TestExercises:
     def test_there_are_three(self, lesson):
         assert [number for number, _ in exercises(lesson)][:3] == [1, 2, 3]
@@ -234,12 +311,27 @@ class TestEnd:
             assert sorted(options) == ["No", "No", "Right"], question
 
     def test_words_have_a_place_and_a_chinese_name(self, lesson):
-        table = lesson.part("### Words")[0]["text"]
-        rows = re.findall(r"(?m)^\| (.+?) \| (.+?) \| (.+?) \|$", table)[1:]
+        rows = terms(lesson)
         assert len(rows) >= 5
         for term, where, chinese in rows:
             assert "man " in where or "RFC" in where, term
             assert re.search(r"[\u4e00-\u9fff]", chinese), term
+
+    def test_words_are_explained_here_and_nowhere_before(self, lesson, name):
+        """Each stands in the text of its lesson, and in the table of no earlier one."""
+        text = " ".join(
+            cell["text"] for cell in lesson.cells if "### Words" not in cell["text"]
+        ).casefold()
+        earlier = {
+            term: path.stem
+            for path in LESSONS
+            if path.stem < name
+            for row in terms(Lesson(path))
+            for term in row[0].split(", ")
+        }
+        for term in [term for row in terms(lesson) for term in row[0].split(", ")]:
+            assert term.strip("`").casefold() in text, f"{term!r} is not in the text"
+            assert term not in earlier, f"{term!r} is explained in {earlier[term]}"
 
     def test_last_cell_cleans_up(self, lesson):
         last = lesson.cells[-1]

@@ -80,6 +80,8 @@ def test_takes_modules_functions_and_a_list_and_leaves_nothing():
     table = ordeal([epoll_server.serve, zoo.load("blocks_in_the_loop")])
     assert table.row("epoll")["never reads"].holds == "a part"
     assert [*table.rows] == ["epoll", "blocks_in_the_loop"]
+    assert table.stalling("epoll") == []
+    assert set(table.stalling("blocks_in_the_loop")) >= {"never reads", "slow reader"}
     with pytest.raises(KeyError, match="no 'kqueue' in the table, but epoll"):
         table.row("kqueue")
     assert not background._servers

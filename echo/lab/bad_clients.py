@@ -3,6 +3,7 @@
     table = ordeal(blocking_server, epoll_server)
     table                                           # three questions, a row for each server
     table.row("epoll")["never reads"].holds         # "a part"
+    table.stalling("epoll")                         # []
 
 Each server is started anew for each bad client.  That one comes first and does its worst; then
 a good one connects, says hello, and we see whether it is answered.  Nothing is decided by a
@@ -71,6 +72,10 @@ class Ordeal(tables.Table):
             texts.append(f"{question}\n\n{tables.table_text(heads, cells)}")
             markups.append(tables.table_html(question, heads, cells, alarming))
         super().__init__(rows, "\n\n\n".join(texts), markups)
+
+    def stalling(self, server: str) -> list[str]:
+        """The bad clients beside which nobody else is answered by this server."""
+        return [client for client, trial in self.row(server).items() if trial.served != "yes"]
 
 
 def ordeal(*servers: Any) -> Ordeal:
