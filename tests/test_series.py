@@ -42,14 +42,14 @@ def test_readme_has_the_same_table():
 
 
 def test_what_is_not_there_is_said_to_be_missing(tmp_path):
-    """A learner must not look for a lesson that nobody has written."""
+    """A learner must not look for a lesson that she does not have."""
     (tmp_path / "03_select.ipynb").touch()
     (tmp_path / "notes.ipynb").touch()
     text = str(map_of_the_series(folder=tmp_path))
     assert "11 lessons, to be read in this order; 2 of them are in this folder." in text
     assert "00 start here (you are here): Two clients" in text
     assert "03 select (in this folder): How does" in text
-    assert text.count("(not written yet)") == len(LESSONS) - 2
+    assert text.count("(not in this folder yet)") == len(LESSONS) - 2
 
 
 def test_one_is_here_even_where_it_lies_alone(tmp_path):
@@ -65,8 +65,7 @@ def test_drawing_and_words_agree(tmp_path):
     for lesson in LESSONS:
         assert f"{lesson.title()} {lesson.puzzle}" in drawn
     assert "you are here" in drawn
-    assert "not written yet" in drawn
-    assert "in this folder" not in drawn
+    assert "not in this folder yet" in drawn
 
 
 def test_same_bytes_every_time(tmp_path):

@@ -80,7 +80,7 @@ LESSONS = [lesson for part in SERIES.values() for lesson in part]
 MARKS = {
     "here": ("you are here", "work"),
     "there": ("in this folder", "plate edge"),
-    "to come": ("not written yet", "vain"),
+    "to come": ("not in this folder yet", "vain"),
 }
 
 # All lengths are points, as in figures.py.
