@@ -129,6 +129,18 @@ def test_untouched_stub_is_not_attempted(serve):
     assert said(serve) == f"Not attempted yet: replace the ... in {serve.__name__}().\n"
 
 
+def test_dots_are_not_attempted_either():
+    """An exercise may ask for a server instead of a line of one."""
+    assert said(...) == "Not attempted yet: replace the ... by the serve of a server.\n"
+
+
+def test_module_in_the_place_of_its_function_is_told():
+    """It is the first mistake that everybody makes; a traceback would frighten."""
+    assert (
+        said(select_server) == "check() takes the function serve(listener): select_server.serve\n"
+    )
+
+
 def returns(listener):
     with listener.accept()[0] as sock:
         sock.sendall(sock.recv(1000))

@@ -50,6 +50,7 @@ FLOORS = {
         "echo.lab.trace",
         "echo.lab.sockets",  # the interest list of an epoll instance
     },
+    "echo.lab.series": {"echo.lab.figures"},
     "echo.lab.figures": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},
 }
 BELOW_A_SERVER = {"echo.connection", "echo.accept"}

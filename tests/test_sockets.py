@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from echo import epoll_edge_server, epoll_server, poll_server
-from echo.lab import interest_list, listen, queues, start, states, until, waiting
+from echo.lab import interest_list, kernel, listen, queues, start, states, until, waiting
 
 ESTABLISHED = [("this end", "ESTABLISHED"), ("other end", "ESTABLISHED")]
 
@@ -166,3 +166,31 @@ class TestUntil:
     def test_says_what_did_not_come(self):
         with pytest.raises(TimeoutError, match=r"^not within 0.01 seconds: 1 > 2$"):
             until(lambda: 1 > 2, 0.01)
+
+
+HEADING = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  inode"
+ONE = (
+    "   0: 0100007F:1F90 0100007F:C001 01 00000000:00000000 00:00000000 00000000     0        0 77"
+)
+OTHER = (
+    "  1: 0100007F:C001 0100007F:1F90 01 00000000:00000000 00:00000000 00000000     0        0 78"
+)
+LATER = ONE.replace(" 01 00000000", " 08 00000000", 1)
+BOTH = [((0x1F90, 0xC001), 1), ((0xC001, 0x1F90), 1)]
+
+
+@pytest.mark.parametrize(
+    ("readings", "told"),
+    [
+        ([[ONE, OTHER]], BOTH),
+        ([[ONE, OTHER, ONE, OTHER]], BOTH),
+        ([[ONE], [ONE, OTHER]], BOTH),
+        ([[ONE, LATER, OTHER]], [((0x1F90, 0xC001), 8), ((0xC001, 0x1F90), 1)]),
+    ],
+    ids=["as it is", "twice", "left out at first", "twice, and changed"],
+)
+def test_table_of_the_kernel_is_told_as_if_nothing_had_moved(readings, told, monkeypatch):
+    """It comes a page at a time; beside thousands of others, lines repeat or are missing."""
+    texts = ["\n".join([HEADING, *lines, ""]) for lines in readings]
+    monkeypatch.setattr(kernel, "tcp_table", lambda: texts.pop(0) if len(texts) > 1 else texts[0])
+    assert kernel.connections(0x1F90) == told

@@ -26,6 +26,7 @@ NAMES = {
     "kernel": ["queues"],
     "show": ["diff", "source"],
     "sockets": ["interest_list", "listen", "states", "until", "waiting"],
+    "series": ["map_of_the_series"],
     "stepper": ["Stepper"],
     "trace": ["Tape"],
 }

@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from echo.lab.background import RESTLESS, Server, more_descriptors, start
+from echo.lab.background import RESTLESS, Server, checked, more_descriptors, start
 from echo.lab.kernel import unread
 from echo.lab.process import AT_ONCE, Process
 
@@ -833,6 +833,14 @@ def check(serve: Callable, until: str | Callable | None = None) -> None:
     and for one that is not the conversation that shows it.  Takes 10 seconds at the most.
     """
     asked = requirements(until)
+    if serve is ...:
+        print("Not attempted yet: replace the ... by the serve of a server.")
+        return
+    try:
+        checked(serve)
+    except TypeError as error:  # a module, say: to be told, not to be traced
+        print(str(error).replace("start()", "check()"))
+        return
     if is_stub(serve):
         print(f"Not attempted yet: replace the ... in {serve.__name__}().")
         return

@@ -15,7 +15,6 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Iterator
 from typing import NamedTuple
 
 # System calls by number (arch/x86/entry/syscalls/syscall_64.tbl and
@@ -235,13 +234,31 @@ def unread(sockets: list[socket.socket]) -> list[int]:
     return counts
 
 
-def connections() -> Iterator[tuple[tuple[int, int], int]]:
-    """((local port, remote port), state) of every TCP socket here (/proc/net/tcp, proc(5))."""
+def connections(port: int) -> list[tuple[tuple[int, int], int]]:
+    """((local port, remote port), state) of every TCP socket here with this port at either end.
+
+    The kernel gives out /proc/net/tcp (proc(5)) a page at a time.  While sockets come and go,
+    one may be listed twice or left out between two pages (net/ipv4/tcp_ipv4.c, tcp_get_idx).
+    So each counts once, and two readings in a row must say the same.
+    """
+    found = listed(port)
+    for _ in range(10):  # states may be changing: whoever waits for one asks again anyway
+        before, found = found, listed(port)
+        if found == before:
+            break
+    return list(found.values())
+
+
+def listed(port: int) -> dict[tuple[str, str, str], tuple[tuple[int, int], int]]:
+    """One reading of it, by what tells two sockets apart: their ends and the inode."""
+    found = {}
     for line in tcp_table().splitlines():
         words = line.split()
         if words[0] != "sl":  # the heading
             local, remote = (int(end.rpartition(":")[2], 16) for end in words[1:3])
-            yield (local, remote), int(words[3], 16)
+            if port in (local, remote):
+                found[words[1], words[2], words[9]] = (local, remote), int(words[3], 16)
+    return found
 
 
 def tcp_table() -> str:

@@ -479,4 +479,28 @@ COROUTINE: dict[str, Animal] = {
     ),
 }
 
-ANIMALS: dict[str, Animal] = SELECT | POLL | EPOLL | EPOLL_EDGE | COROUTINE
+BLOCKING: dict[str, Animal] = {
+    "hears_them_out": Animal(
+        "blocking_server",
+        "Answers when its client has finished; a client that waits for an answer never does.",
+        (
+            Change(
+                "blocking_server",
+                """\
+        while data := sock.recv(64 * 1024):  # sleeps until it sends something
+            sock.sendall(data)  # sleeps until the kernel has taken every byte
+""",
+                """\
+        message = b""
+        while data := sock.recv(64 * 1024):  # sleeps until it sends something
+            message += data
+        sock.sendall(message)  # sleeps until the kernel has taken every byte
+""",
+            ),
+        ),
+        caught_by="sends_back_what_it_receives",
+        fault=("            message += data\n", "        sock.sendall(message)"),
+    ),
+}
+
+ANIMALS: dict[str, Animal] = SELECT | POLL | EPOLL | EPOLL_EDGE | COROUTINE | BLOCKING
