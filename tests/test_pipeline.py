@@ -150,7 +150,7 @@ FAULTS = {  # lesson -> sources of its cells, what is said about it
     "address": (["class A: ...", "A()"], ", cell 2 (id c1, [2]) stores a memory address: 'at 0x"),
     "recorded": (
         ["print('as ever')", "print('a')\nprint('recorded: elsewhere')"],
-        " is left as it was: this machine cannot show all that is stored in cell 2 (id c1, [2])",
+        " is left as it was: this machine cannot show all that is stored\n    cell 2 (id c1, [2])",
     ),
 }
 NO_NOTEBOOKS = {  # file -> what is in it, what is said about it
@@ -227,6 +227,18 @@ class TestWhatIsLookedAt:
 
         return ran
 
+    @pytest.fixture
+    def result(self, monkeypatch):
+        """Let the run end with these outputs too."""
+
+        def result(outputs):
+            def run(_, notebook):
+                notebook.cells[0].outputs += outputs
+
+            monkeypatch.setitem(execute.execute.__globals__, "run", run)
+
+        return result
+
     @pytest.mark.parametrize("what", execute.UNSTABLE | execute.MEASURED)
     def test_what_differs_from_run_to_run_is_refused(self, ran, what):
         with pytest.raises(execute.LessonError) as caught:
@@ -239,17 +251,35 @@ class TestWhatIsLookedAt:
 
     def test_a_recorded_line_is_dropped_and_reported(self, ran):
         recorded, cell = ran("7 clients\nrecorded: on another machine\nall served\n")
-        assert recorded == ["cell 1 (id c0, [1])"]
+        assert recorded == ["cell 1 (id c0, [1]): recorded: on another machine"]
         assert cell.outputs[0].text == "7 clients\nall served\n"
+
+    def test_above_a_table_it_is_dropped_as_well(self, ran, result):
+        """nbval drops it from whatever is shown; the same line is reported once."""
+        data = {"text/plain": "reduced: to 7\na  b", "text/html": "reduced: to 7\n<table></table>"}
+        result([nbformat.v4.new_output("display_data", data)])
+        recorded, cell = ran("as ever\n")
+        assert recorded == ["cell 1 (id c0, [1]): reduced: to 7"]
+        assert cell.outputs[1].data == {"text/plain": "a  b", "text/html": "<table></table>"}
 
     def test_only_a_line_that_begins_so_is_dropped(self, ran):
         recorded, cell = ran("it is recorded: here\n")
         assert (recorded, cell.outputs[0].text) == ([], "it is recorded: here\n")
 
-    def test_a_recorded_line_alone_is_refused(self, ran):
-        """nbval would find an output where the stored cell has none."""
+    @pytest.mark.parametrize("value", [[], [nbformat.v4.new_output("execute_result")]])
+    def test_a_recorded_line_alone_is_refused(self, ran, result, value):
+        """nbval would find something printed where the stored cell prints nothing.
+
+        To show a value is not to print: for nbval these are two outputs.
+        """
+        result(value)
         with pytest.raises(execute.LessonError, match="and nothing else"):
             ran("reduced: to 100 clients\n")
+
+    def test_a_picture_about_time_may_stand_below_it(self, ran):
+        """nbval does not compare what that cell prints or shows."""
+        recorded, _ = ran("reduced: to 100 clients\n", tags=["nbval-ignore-output"])
+        assert len(recorded) == 1
 
 
 # What only a run can find: cell -> how its stored output is changed, by one character.

@@ -135,8 +135,8 @@ def read(path: Path) -> tuple[str, NotebookNode]:
 def execute(path: Path, notebook: NotebookNode, redraw: bool = False) -> list[str]:
     """Run the cells of `notebook` in place and leave what every run has in common.
 
-    Returns the names of the cells whose output this machine could not produce: they printed
-    a line that begins `recorded:` or `reduced:`.  That line is taken out again, as nbval does.
+    Returns where this machine could not produce what is stored: a cell and what it said, a line
+    that begins `recorded:` or `reduced:`.  That line is taken out again, as nbval does.
 
     Raises LessonError where a cell raises unannounced, never ends, or prints what is not stable.
     """
@@ -151,13 +151,12 @@ def execute(path: Path, notebook: NotebookNode, redraw: bool = False) -> list[st
         cell.metadata = {key: cell.metadata[key] for key in KEPT_OF_CELL if cell.metadata.get(key)}
         if cell.cell_type != "code":
             continue
-        if takes_recorded_out(cell):
-            recorded.append(name_of(notebook, index))
-            if not cell.outputs:
-                raise LessonError(
-                    f"{where} prints a recorded: line and nothing else, so nbval fails"
-                )
         timed = "nbval-ignore-output" in cell.metadata.get("tags", [])
+        recorded += [f"{name_of(notebook, index)}: {line}" for line in takes_recorded_out(cell)]
+        emptied = [out for out in cell.outputs if out.output_type == "stream" and not out.text]
+        if emptied and not timed:
+            raise LessonError(f"{where} prints a recorded: line and nothing else, so nbval fails")
+        cell.outputs = [out for out in cell.outputs if out not in emptied]
         if timed and before[cell.id] and not redraw:
             cell.outputs = before[cell.id]
         for output in cell.outputs:
@@ -234,20 +233,24 @@ def name_of(notebook: NotebookNode, index: int) -> str:
     return f"cell {index + 1} (id {cell.get('id')}{count})"
 
 
-def cannot_show(cells: list[str]) -> str:
-    """What to say where cells printed a `recorded:` or `reduced:` line."""
-    return f"this machine cannot show all that is stored in {', '.join(cells)}"
+def cannot_show(lines: list[str]) -> str:
+    """What to say where cells printed or showed a `recorded:` or `reduced:` line."""
+    return f"this machine cannot show all that is stored\n{indented(chr(10).join(lines))}"
 
 
-def takes_recorded_out(cell: NotebookNode) -> bool:
-    """Remove the lines that begin `recorded:` or `reduced:`; whether there were any."""
-    found = False
+def takes_recorded_out(cell: NotebookNode) -> list[str]:
+    """Remove the lines that begin `recorded:` or `reduced:`; which they were, each once.
+
+    Also from what a cell shows: a table has such a line above it, in its text and its HTML.
+    """
+    found = []
     for output in cell.outputs:
-        if output.output_type == "stream":
-            output.text, number = RECORDED.subn("", output.text)
-            found = found or number > 0
-    cell.outputs = [out for out in cell.outputs if out.output_type != "stream" or out.text]
-    return found
+        texts = output if output.output_type == "stream" else output.get("data", {})
+        for kind, text in list(texts.items()):
+            if isinstance(text, str):
+                found += [match[0].strip() for match in RECORDED.finditer(text)]
+                texts[kind] = RECORDED.sub("", text)
+    return list(dict.fromkeys(found))
 
 
 def make_stable(output: NotebookNode, count: int) -> None:
