@@ -13,8 +13,10 @@ import json
 import os
 import re
 import runpy
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -139,6 +141,79 @@ class TestExecute:
         assert [old.id for old, new in pairs if old != new] == ["time"]
 
 
+def write_lesson(path, *sources):
+    cells = [new_code_cell(text, id=f"c{i}") for i, text in enumerate(sources)]
+    nbformat.write(new_notebook(cells=cells), path)
+    return path
+
+
+MEET = """
+import pathlib, time
+pathlib.Path({mine!r}).touch()
+until = time.monotonic() + 20
+while not pathlib.Path({others!r}).exists() and time.monotonic() < until:
+    time.sleep(0.01)
+assert time.monotonic() < until, "it never came"
+"""
+
+
+class TestSeveralLessons:
+    def test_run_at_a_time_and_are_reported_in_the_order_named(self, tmp_path):
+        """Each waits for the other, and the first is done last."""
+        one, other = str(tmp_path / "one"), str(tmp_path / "other")
+        first = write_lesson(
+            *(tmp_path / "first.ipynb", MEET.format(mine=one, others=other)),
+            *("time.sleep(1)", "print('recorded: elsewhere')\nprint('first')"),
+        )
+        second = write_lesson(
+            *(tmp_path / "second.ipynb", MEET.format(mine=other, others=one)),
+            *("2", "print('recorded: elsewhere')\nprint('second')"),
+        )
+        done = tool("--check", first, second)
+        assert (
+            done.stdout
+            == "".join(
+                f"{path}: this machine cannot show all that is stored\n"
+                "    cell 3 (id c2, [3]): recorded: elsewhere\n"
+                for path in (first, second)
+            )
+            + "2 executed, 2 would change: first.ipynb second.ipynb\n"
+        )
+        assert done.stderr.index("first.ipynb") < done.stderr.index("second.ipynb")
+
+    def test_an_interrupt_ends_them_all(self, tmp_path):
+        """Nobody waits a minute for a cell that never ends; no kernel stays, no file changes."""
+        paths = []
+        for name in ("a", "b", "c"):
+            begun = tmp_path / f"{name} has begun"
+            cell = f"import os, pathlib, time\npathlib.Path({str(begun)!r}).write_text(str("
+            cell += "os.getpid()))\ntime.sleep(50)"
+            paths.append(write_lesson(tmp_path / f"{name}.ipynb", cell))
+        before = [path.read_bytes() for path in paths]
+        running = subprocess.Popen(
+            [sys.executable, str(TOOL), *map(str, paths)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        begun = [tmp_path / "a has begun", tmp_path / "b has begun"]
+        until = time.monotonic() + 40
+        while not all(path.exists() and path.read_text() for path in begun):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=20)
+        assert (running.returncode, out) == (130, "")
+        assert err == "".join(f"interrupted: {path} is left as it was\n" for path in paths)
+        assert [path.read_bytes() for path in paths] == before
+        assert not any(Path(f"/proc/{path.read_text()}").exists() for path in begun)
+        assert not (tmp_path / "c has begun").exists()
+
+    def test_how_many_can_be_said(self):
+        with pytest.raises(SystemExit):
+            tool("--jobs", "0", "lesson.ipynb")
+
+
 def code_cells(path):
     cells = nbformat.read(path, as_version=4).cells
     return [cell for cell in cells if cell.cell_type == "code"]
@@ -172,8 +247,7 @@ def done(tmp_path_factory):
     """One run of the tool over many files, each with its own fault."""
     folder = tmp_path_factory.mktemp("faults")
     for name, (sources, _) in FAULTS.items():
-        cells = [new_code_cell(text, id=f"c{i}") for i, text in enumerate(sources)]
-        nbformat.write(new_notebook(cells=cells), folder / f"{name}.ipynb")
+        write_lesson(folder / f"{name}.ipynb", *sources)
     for name, (text, _) in NO_NOTEBOOKS.items():
         (folder / f"{name}.ipynb").write_text(text)
     before = {path: path.read_bytes() for path in sorted(folder.iterdir())}

@@ -3,6 +3,9 @@
     python tools/execute.py notebooks/*.ipynb           # store; a second run says "0 changed"
     python tools/execute.py --check notebooks/*.ipynb   # write nothing, say what would change
 
+Two lessons run at a time, for they sleep more than they compute; `--jobs` says how many.  What is
+said about them comes in the order in which they were named.
+
 An unchanged lesson yields the same bytes on every machine and every Python that we support.
 What every run has in common is kept; what only describes the run (times, model numbers of
 widgets, frames of library files) is left out; what differs from run to run and would be seen by
@@ -19,12 +22,16 @@ import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from weakref import WeakSet
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import ensure_event_loop
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -60,6 +67,10 @@ RECORDED = re.compile(r"(?m)^(recorded|reduced): .*\n?")  # the same as in sanit
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
+kernels: WeakSet[AsyncKernelManager] = WeakSet()
+interrupted = threading.Event()
+
+
 class LessonError(Exception):
     """A lesson that cannot be stored; the message says which, where and why."""
 
@@ -73,30 +84,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="store_true",
         help="store new pictures also where nbval-ignore-output says that they are about time",
     )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        choices=range(1, 9),
+        default=2,
+        help="how many lessons run at a time",
+        metavar="N",
+    )
     parser.add_argument("notebooks", nargs="+", type=Path, metavar="notebook")
     options = parser.parse_args(arguments)
 
-    changed, failed = [], []
-    for path in options.notebooks:
+    changed, failed, waiting = [], [], list(options.notebooks)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        tasks = [pool.submit(anew, path, options.redraw) for path in options.notebooks]
         try:
-            stored, notebook = read(path)
-            recorded = execute(path, notebook, options.redraw)
-            fresh = as_stored(path, notebook)
-            if recorded and not options.check:
-                raise LessonError(f"{path} is left as it was: {cannot_show(recorded)}")
-            if recorded:
-                print(f"{path}: {cannot_show(recorded)}")
-            if fresh != stored:
-                changed.append(path.name)
-                if options.check:
-                    print(*differences(path, stored, fresh), sep="\n", file=sys.stderr)
-                else:
-                    replace(path, fresh)
-        except LessonError as error:
-            failed.append(path.name)
-            print(error, file=sys.stderr)
+            for path, task in zip(options.notebooks, tasks, strict=True):
+                try:
+                    stored, fresh, recorded = task.result()
+                    if recorded and not options.check:
+                        raise LessonError(f"{path} is left as it was: {cannot_show(recorded)}")
+                    if recorded:
+                        print(f"{path}: {cannot_show(recorded)}")
+                    if fresh != stored:
+                        changed.append(path.name)
+                        if options.check:
+                            print(*differences(path, stored, fresh), sep="\n", file=sys.stderr)
+                        else:
+                            replace(path, fresh)
+                except LessonError as error:
+                    failed.append(path.name)
+                    print(error, file=sys.stderr)
+                waiting.remove(path)
         except KeyboardInterrupt:
-            print(f"interrupted: {path} is left as it was", file=sys.stderr)
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_kernels()
+            for path in waiting:
+                print(f"interrupted: {path} is left as it was", file=sys.stderr)
             return 130
 
     print(
@@ -106,6 +130,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         + (f": {' '.join(changed + failed)}" if changed or failed else "")
     )
     return int(bool(failed or (options.check and changed)))
+
+
+def anew(path: Path, redraw: bool) -> tuple[str, str, list[str]]:
+    """Run one lesson: its text as it is stored, as it would be, and what execute() returns."""
+    try:
+        stored, notebook = read(path)
+        recorded = execute(path, notebook, redraw)
+        return stored, as_stored(path, notebook), recorded
+    finally:
+        ensure_event_loop().close()  # that of this thread, which nbclient leaves behind
+
+
+def end_kernels() -> None:
+    """Whoever waits for a cell hears at once that its kernel has ended, and begins no other."""
+    interrupted.set()
+    for manager in list(kernels):
+        if manager.has_kernel:
+            manager.provisioner.process.kill()
 
 
 def read(path: Path) -> tuple[str, NotebookNode]:
@@ -178,8 +220,11 @@ def run(path: Path, notebook: NotebookNode) -> None:
             coalesce_streams=True,
         )
         client.km = kernel_manager(Path(folder))
+        kernels.add(client.km)
         with client.setup_kernel(env=environment(Path(folder)), cleanup_kc=True):
             for index, cell in enumerate(notebook.cells):
+                if interrupted.is_set():
+                    raise LessonError(f"{path} was interrupted")
                 try:
                     client.execute_cell(cell, index)
                 except CellExecutionError as error:
