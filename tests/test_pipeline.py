@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -647,3 +648,26 @@ class TestSanitize:
         assert re.sub(regex, replacement, letters) == '<text style="a">call 1</text>'
         shape = '<rect x="1.0" y="2.0" transform="rotate(0)"/>'
         assert re.sub(regex, replacement, shape) == shape
+
+
+class TestSoak:
+    """The lessons take turns beside load; there are eleven of them, and there is half an hour."""
+
+    soak = SimpleNamespace(**runpy.run_path(str(ROOT / "tools" / "soak.py")))
+
+    @pytest.mark.parametrize("count", [1, 3, 5, 11, 13])
+    def test_each_lesson_is_run_three_times_and_none_twice_in_a_round(self, count):
+        lessons = [f"notebooks/{number:02}.ipynb" for number in range(count)]
+        run = Counter()
+        for number in range(1, 11):
+            command = self.soak.steps_of(number, lessons)["lessons"]
+            turn = [word for word in command if word in lessons]
+            assert len(turn) == len({*turn}) == min(4, count)
+            run.update(turn)
+        assert run.keys() == {*lessons}
+        assert min(run.values()) >= 3
+        assert max(run.values()) - min(run.values()) <= 1
+
+    def test_what_depends_on_time_is_run_in_each_round(self):
+        for number in range(1, 11):
+            assert "timing and not soak" in self.soak.steps_of(number)["tests"]
