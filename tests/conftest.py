@@ -10,6 +10,11 @@ from echo.ring import Ring
 WITHOUT_A_RING = {"test_floors", "test_house"}  # they read files
 
 
+def pytest_addoption(parser):
+    text = "interrupt every cell of a lesson instead of four (test_interrupt.py)"
+    parser.addoption("--every-cell", action="store_true", help=text)
+
+
 def pytest_collection_modifyitems(items):
     try:
         Ring().close()

@@ -909,6 +909,9 @@ def test_leftovers_find_clients_of_a_server_that_has_ended(printed):
     [
         (blocking_server.serve, "asleep in accept4", "asleep in recvfrom, waiting for client 1"),
         (select_server.serve, "asleep in pselect6", "asleep in pselect6"),
+        (SERVERS["poll"], "asleep in poll", "asleep in poll"),
+        (SERVERS["epoll"], "asleep in epoll_wait", "asleep in epoll_wait"),
+        (SERVERS["sigio"], "asleep in rt_sigtimedwait", "asleep in rt_sigtimedwait"),
         (
             threaded_server.serve,
             "asleep in accept4",
@@ -916,15 +919,53 @@ def test_leftovers_find_clients_of_a_server_that_has_ended(printed):
         ),
         (nonblocking_server.serve, "running", "running"),
     ],
-    ids=["blocking", "select", "threaded", "nonblocking"],
+    ids=["blocking", "select", "poll", "epoll", "sigio", "threaded", "nonblocking"],
 )
 def test_where_is_names_the_call_in_which_a_server_sleeps(serve, alone, with_client):
-    """Each time, on a busy machine too: a lesson stores what it says."""
+    """Twenty times of twenty, on a busy machine too: a lesson stores what it says."""
     with start(serve) as server:
         assert {where_is(server) for _ in range(10)} == {alone}
         with server.connect():
             assert {where_is(server) for _ in range(10)} == {with_client}
     assert where_is(server) == "ended"
+
+
+# Who changes his user keeps what /proc has of him closed to himself (proc(5), PR_SET_DUMPABLE),
+# until he says that it need not be, or runs another program.
+OTHER_USER = """
+import ctypes, os, sys
+from echo import epoll_server
+from echo.lab import start, where_is
+
+def looks():
+    with start(epoll_server.serve) as server, server.connect() as client:
+        client.send(b"hello")
+        assert client.recv(100) == b"hello"
+        return {where_is(server) for _ in range(20)}
+
+looks()  # imports what the other user may not be allowed to read
+os.setgroups([])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+if sys.argv[1] == "readable":
+    ctypes.CDLL(None).prctl(4, 1)
+print(*looks(), sep="\\n")
+"""
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root may become another user")
+
+
+@as_root
+@pytest.mark.timing
+def test_where_is_needs_no_root():
+    """A thread's own process may look; that is all that it takes."""
+    assert run_python(OTHER_USER, "readable") == "asleep in epoll_wait\n"
+
+
+@as_root
+def test_where_is_says_in_one_sentence_that_it_may_not_look():
+    """Not a traceback: the lesson goes on, and so does the server."""
+    said = run_python(OTHER_USER, "closed")
+    assert said == f"running or asleep: {kernel.NotTold.__doc__}\n"
 
 
 def test_where_is_says_when_the_kernel_does_not_tell(monkeypatch):

@@ -1,11 +1,16 @@
-"""Every cell of every lesson is interrupted once while it runs; then the rest of it runs.
+"""Cells of every lesson are interrupted while they run; then the rest of the lesson runs.
 
 The stop button is what a learner presses when a cell hangs, and she goes on in the same kernel.
 What failed for want of the interrupted cell may fail; the last cell must clean up all the same.
+
+Each cell that is tried takes a run of the whole lesson, so `make soak` tries four of each: one of
+every kind there is, spread over the lesson.  What they have in common is the bench's, and is
+tried in forty cells of other lessons.  --every-cell tries all of them, three minutes a lesson.
 """
 
 import contextlib
 import queue
+import re
 import runpy
 import sys
 import time
@@ -29,6 +34,12 @@ LESSON = 360  # seconds, for one lesson with all its cells
 WHERE = [0.5, 0.1, 0.9, 0.3, 0.7]  # in which part of it a cell is interrupted, in turn
 HANGS = 5  # seconds: what waits longer for the interrupted cell is interrupted as well
 LONG = 0.3  # seconds: a cell that lasts longer is interrupted by the clock, in whatever it does
+KINDS = {  # what a cell does, in the order of a lesson -> how it is known
+    "waits": r"(?<!def )(?<!libc\.)\b(select|poll|wait|until|watch|settle|sleep|recv|accept)\(",
+    "draws": r"\b(timeline|five_models|curve|memory|Stepper|diff|source)\(",
+    "judges": r"\b(check|check_change|compare|ordeal)\((?!serve\))",  # no stub: that is no work
+    "starts": r"\bstart\(",
+}
 
 # What the kernel itself holds is remembered before the lesson, and taken off after it.
 REMEMBER = """
@@ -166,20 +177,30 @@ def code_cells(path):
     return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def durations(cells, folder):
-    """How many seconds each cell takes when nobody interrupts it."""
-    with contextlib.closing(Kernel(folder)) as kernel:
-        return [kernel.run(source).seconds for source in cells]
+def spread(cells):
+    """Numbers of cells, in order: one of each kind, from each quarter of the lesson if it may be.
+
+    Where a lesson has none of a kind, any cell of that quarter will do.
+    """
+    chosen = []
+    for quarter, pattern in enumerate(KINDS.values()):
+        middle = (quarter + 0.5) / len(KINDS) * len(cells)
+        nearest = sorted(set(range(len(cells))) - {*chosen}, key=lambda at: (abs(at - middle), at))
+        of_the_kind = [at for at in nearest if re.search(pattern, cells[at])]
+        chosen += (of_the_kind or nearest)[:1]
+    return sorted(chosen)
 
 
 def faults(cells, number, part, seconds, folder):
-    """What is wrong after cell `number` was interrupted; and whether the interrupt hit it.
+    """What is wrong after a cell was interrupted; whether that hit it; the others' durations.
 
+    `seconds`: how long cell `number` takes if nobody interrupts it; 0 is always well.
     The clean-up cell is the last word: if it is the one interrupted, it is run once more.
     """
+    usual = []
     with contextlib.closing(Kernel(folder)) as kernel:
         for source in cells[:number]:
-            kernel.run(source)
+            usual.append(kernel.run(source).seconds)
         if seconds > LONG:
             done = kernel.run(cells[number], interrupt_after=part * seconds)
         else:
@@ -195,35 +216,62 @@ def faults(cells, number, part, seconds, folder):
         found.append(f"the last cell says {last.printed!r} {last.error}")
     if probed != "[] 0":
         found.append(f"in the kernel are threads and a number of sockets: {probed}")
-    return found, done.error == "KeyboardInterrupt"
+    return found, done.error == "KeyboardInterrupt", usual
 
 
-def interrupt_each_cell(cells, folder):
-    """({cell: what is wrong}, [cells that were not hit]): each cell, in a kernel of its own."""
+def interrupt_cells(cells, numbers, folder):
+    """({cell: what is wrong}, [cells that were not hit]): each cell, in a kernel of its own.
+
+    First the last of them: before it runs, all others have been run, and have told how long
+    they take.
+    """
     deadline = time.monotonic() + LESSON
-    usual = durations(cells, folder / "usual")
+    *others, last = sorted(numbers)
 
-    def one(number):
+    def one(number, seconds):
         if time.monotonic() > deadline:
-            return [f"not done {LESSON} seconds after the start"], False
+            return [f"not done {LESSON} seconds after the start"], False, []
         part = WHERE[number % len(WHERE)]
-        return faults(cells, number, part, usual[number], folder / str(number))
+        return faults(cells, number, part, seconds, folder / str(number))
 
+    results = {last: one(last, 0)}
+    usual = results[last][2]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = list(pool.map(one, range(len(cells))))
-    wrong = {number: found for number, (found, _) in enumerate(results, 1) if found}
-    missed = [number for number, (_, hit) in enumerate(results, 1) if not hit]
+        ended = pool.map(one, others, (usual[number] for number in others))
+        results |= zip(others, ended, strict=True)
+    wrong = {number + 1: found for number, (found, _, _) in results.items() if found}
+    missed = [number + 1 for number, (_, hit, _) in results.items() if not hit]
     return wrong, missed
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_lesson_cleans_up_whichever_cell_was_interrupted(path, tmp_path):
+def test_lesson_cleans_up_whichever_cell_was_interrupted(path, tmp_path, request):
     """A few may be missed: a branch may not be taken, or a long cell be quicker this time."""
     cells = code_cells(path)
-    wrong, missed = interrupt_each_cell(cells, tmp_path)
+    every = request.config.getoption("--every-cell")
+    numbers = range(len(cells)) if every else spread(cells)
+    wrong, missed = interrupt_cells(cells, numbers, tmp_path)
     assert not wrong
-    assert len(missed) <= len(cells) / 5, missed
+    assert len(missed) <= max(1, len(numbers) / 5), missed
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_cells_of_each_kind_are_chosen(path):
+    """Interrupted in a wait, in a picture, in the suite, and while a server starts."""
+    cells = code_cells(path)
+    chosen = spread(cells)
+    assert len({*chosen}) == len(KINDS)
+    for kind, pattern in KINDS.items():
+        if any(re.search(pattern, source) for source in cells):
+            assert any(re.search(pattern, cells[at]) for at in chosen), f"none that {kind}"
+
+
+def test_cells_are_chosen_from_all_parts_of_a_lesson():
+    """With nothing to choose by, from the middle of each quarter."""
+    assert spread(["1"] * 40) == [5, 15, 25, 35]
+    assert spread([*["1"] * 39, "start(serve)"]) == [5, 15, 25, 39]
+    assert spread(["1"] * 4) == [0, 1, 2, 3]
 
 
 LEAKY = [
@@ -242,11 +290,12 @@ thread.start()
 @pytest.mark.soak
 def test_a_lesson_that_leaks_is_found(tmp_path):
     """The probe sees a thread and a socket that no bench knows of."""
-    found, _ = faults(LEAKY, 2, 0.5, 0.01, tmp_path / "kernel")
+    found, _, _ = faults(LEAKY, 2, 0.5, 0.01, tmp_path / "kernel")
     assert len(found) == 1
     assert "hold" in found[0]
     assert found[0].endswith("1")
 
 
 if __name__ == "__main__":  # to try a lesson: python tests/test_interrupt.py lesson.ipynb folder
-    print(interrupt_each_cell(code_cells(Path(sys.argv[1])), Path(sys.argv[2])))
+    cells = code_cells(Path(sys.argv[1]))
+    print(interrupt_cells(cells, range(len(cells)), Path(sys.argv[2])))

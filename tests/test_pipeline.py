@@ -13,8 +13,11 @@ import json
 import os
 import re
 import runpy
+import signal
 import subprocess
 import sys
+import time
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -139,6 +142,79 @@ class TestExecute:
         assert [old.id for old, new in pairs if old != new] == ["time"]
 
 
+def write_lesson(path, *sources):
+    cells = [new_code_cell(text, id=f"c{i}") for i, text in enumerate(sources)]
+    nbformat.write(new_notebook(cells=cells), path)
+    return path
+
+
+MEET = """
+import pathlib, time
+pathlib.Path({mine!r}).touch()
+until = time.monotonic() + 20
+while not pathlib.Path({others!r}).exists() and time.monotonic() < until:
+    time.sleep(0.01)
+assert time.monotonic() < until, "it never came"
+"""
+
+
+class TestSeveralLessons:
+    def test_run_at_a_time_and_are_reported_in_the_order_named(self, tmp_path):
+        """Each waits for the other, and the first is done last."""
+        one, other = str(tmp_path / "one"), str(tmp_path / "other")
+        first = write_lesson(
+            *(tmp_path / "first.ipynb", MEET.format(mine=one, others=other)),
+            *("time.sleep(1)", "print('recorded: elsewhere')\nprint('first')"),
+        )
+        second = write_lesson(
+            *(tmp_path / "second.ipynb", MEET.format(mine=other, others=one)),
+            *("2", "print('recorded: elsewhere')\nprint('second')"),
+        )
+        done = tool("--check", first, second)
+        assert (
+            done.stdout
+            == "".join(
+                f"{path}: this machine cannot show all that is stored\n"
+                "    cell 3 (id c2, [3]): recorded: elsewhere\n"
+                for path in (first, second)
+            )
+            + "2 executed, 2 would change: first.ipynb second.ipynb\n"
+        )
+        assert done.stderr.index("first.ipynb") < done.stderr.index("second.ipynb")
+
+    def test_an_interrupt_ends_them_all(self, tmp_path):
+        """Nobody waits a minute for a cell that never ends; no kernel stays, no file changes."""
+        paths = []
+        for name in ("a", "b", "c"):
+            begun = tmp_path / f"{name} has begun"
+            cell = f"import os, pathlib, time\npathlib.Path({str(begun)!r}).write_text(str("
+            cell += "os.getpid()))\ntime.sleep(50)"
+            paths.append(write_lesson(tmp_path / f"{name}.ipynb", cell))
+        before = [path.read_bytes() for path in paths]
+        running = subprocess.Popen(
+            [sys.executable, str(TOOL), *map(str, paths)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        begun = [tmp_path / "a has begun", tmp_path / "b has begun"]
+        until = time.monotonic() + 40
+        while not all(path.exists() and path.read_text() for path in begun):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=20)
+        assert (running.returncode, out) == (130, "")
+        assert err == "".join(f"interrupted: {path} is left as it was\n" for path in paths)
+        assert [path.read_bytes() for path in paths] == before
+        assert not any(Path(f"/proc/{path.read_text()}").exists() for path in begun)
+        assert not (tmp_path / "c has begun").exists()
+
+    def test_how_many_can_be_said(self):
+        with pytest.raises(SystemExit):
+            tool("--jobs", "0", "lesson.ipynb")
+
+
 def code_cells(path):
     cells = nbformat.read(path, as_version=4).cells
     return [cell for cell in cells if cell.cell_type == "code"]
@@ -150,7 +226,7 @@ FAULTS = {  # lesson -> sources of its cells, what is said about it
     "address": (["class A: ...", "A()"], ", cell 2 (id c1, [2]) stores a memory address: 'at 0x"),
     "recorded": (
         ["print('as ever')", "print('a')\nprint('recorded: elsewhere')"],
-        " is left as it was: this machine cannot show all that is stored in cell 2 (id c1, [2])",
+        " is left as it was: this machine cannot show all that is stored\n    cell 2 (id c1, [2])",
     ),
 }
 NO_NOTEBOOKS = {  # file -> what is in it, what is said about it
@@ -172,8 +248,7 @@ def done(tmp_path_factory):
     """One run of the tool over many files, each with its own fault."""
     folder = tmp_path_factory.mktemp("faults")
     for name, (sources, _) in FAULTS.items():
-        cells = [new_code_cell(text, id=f"c{i}") for i, text in enumerate(sources)]
-        nbformat.write(new_notebook(cells=cells), folder / f"{name}.ipynb")
+        write_lesson(folder / f"{name}.ipynb", *sources)
     for name, (text, _) in NO_NOTEBOOKS.items():
         (folder / f"{name}.ipynb").write_text(text)
     before = {path: path.read_bytes() for path in sorted(folder.iterdir())}
@@ -227,6 +302,18 @@ class TestWhatIsLookedAt:
 
         return ran
 
+    @pytest.fixture
+    def result(self, monkeypatch):
+        """Let the run end with these outputs too."""
+
+        def result(outputs):
+            def run(_, notebook):
+                notebook.cells[0].outputs += outputs
+
+            monkeypatch.setitem(execute.execute.__globals__, "run", run)
+
+        return result
+
     @pytest.mark.parametrize("what", execute.UNSTABLE | execute.MEASURED)
     def test_what_differs_from_run_to_run_is_refused(self, ran, what):
         with pytest.raises(execute.LessonError) as caught:
@@ -239,17 +326,35 @@ class TestWhatIsLookedAt:
 
     def test_a_recorded_line_is_dropped_and_reported(self, ran):
         recorded, cell = ran("7 clients\nrecorded: on another machine\nall served\n")
-        assert recorded == ["cell 1 (id c0, [1])"]
+        assert recorded == ["cell 1 (id c0, [1]): recorded: on another machine"]
         assert cell.outputs[0].text == "7 clients\nall served\n"
+
+    def test_above_a_table_it_is_dropped_as_well(self, ran, result):
+        """nbval drops it from whatever is shown; the same line is reported once."""
+        data = {"text/plain": "reduced: to 7\na  b", "text/html": "reduced: to 7\n<table></table>"}
+        result([nbformat.v4.new_output("display_data", data)])
+        recorded, cell = ran("as ever\n")
+        assert recorded == ["cell 1 (id c0, [1]): reduced: to 7"]
+        assert cell.outputs[1].data == {"text/plain": "a  b", "text/html": "<table></table>"}
 
     def test_only_a_line_that_begins_so_is_dropped(self, ran):
         recorded, cell = ran("it is recorded: here\n")
         assert (recorded, cell.outputs[0].text) == ([], "it is recorded: here\n")
 
-    def test_a_recorded_line_alone_is_refused(self, ran):
-        """nbval would find an output where the stored cell has none."""
+    @pytest.mark.parametrize("value", [[], [nbformat.v4.new_output("execute_result")]])
+    def test_a_recorded_line_alone_is_refused(self, ran, result, value):
+        """nbval would find something printed where the stored cell prints nothing.
+
+        To show a value is not to print: for nbval these are two outputs.
+        """
+        result(value)
         with pytest.raises(execute.LessonError, match="and nothing else"):
             ran("reduced: to 100 clients\n")
+
+    def test_a_picture_about_time_may_stand_below_it(self, ran):
+        """nbval does not compare what that cell prints or shows."""
+        recorded, _ = ran("reduced: to 100 clients\n", tags=["nbval-ignore-output"])
+        assert len(recorded) == 1
 
 
 # What only a run can find: cell -> how its stored output is changed, by one character.
@@ -543,3 +648,26 @@ class TestSanitize:
         assert re.sub(regex, replacement, letters) == '<text style="a">call 1</text>'
         shape = '<rect x="1.0" y="2.0" transform="rotate(0)"/>'
         assert re.sub(regex, replacement, shape) == shape
+
+
+class TestSoak:
+    """The lessons take turns beside load; there are eleven of them, and there is half an hour."""
+
+    soak = SimpleNamespace(**runpy.run_path(str(ROOT / "tools" / "soak.py")))
+
+    @pytest.mark.parametrize("count", [1, 3, 5, 11, 13])
+    def test_each_lesson_is_run_three_times_and_none_twice_in_a_round(self, count):
+        lessons = [f"notebooks/{number:02}.ipynb" for number in range(count)]
+        run = Counter()
+        for number in range(1, 11):
+            command = self.soak.steps_of(number, lessons)["lessons"]
+            turn = [word for word in command if word in lessons]
+            assert len(turn) == len({*turn}) == min(4, count)
+            run.update(turn)
+        assert run.keys() == {*lessons}
+        assert min(run.values()) >= 3
+        assert max(run.values()) - min(run.values()) <= 1
+
+    def test_what_depends_on_time_is_run_in_each_round(self):
+        for number in range(1, 11):
+            assert "timing and not soak" in self.soak.steps_of(number)["tests"]

@@ -2,15 +2,14 @@
 
 import ctypes
 import errno
-import platform
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import lesser
 import pytest
 
 from echo import io_uring_server, ring
@@ -153,20 +152,8 @@ def test_crash_of_the_server_gives_the_memory_back(io_uring, monkeypatch):
 
 # Forbidden: what a container's filter does, installed in a child.
 
-DENY = """
-import ctypes, struct, sys
-code = [(0x20, 0, 0, 0), (0x15, 0, 1, 425), (0x06, 0, 0, 0x50000 | {error}), (6, 0, 0, 0x7FFF0000)]
-text = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in code), 32)
-program = ctypes.create_string_buffer(struct.pack("H6xQ", 4, ctypes.addressof(text)))
-libc = ctypes.CDLL(None)
-assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program) == 0
-sys.argv = ["echo", "io_uring", "0"]
-import runpy
-runpy.run_module("echo", run_name="__main__")
-"""
 
-
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="other numbers")
+@pytest.mark.skipif(not lesser.CAN_FORBID, reason="other numbers")
 @pytest.mark.parametrize(
     ("number", "words"),
     [
@@ -178,7 +165,7 @@ runpy.run_module("echo", run_name="__main__")
 def test_who_forbids_it_is_told_in_one_line(number, words):
     """Docker does, and many hosted machines: nobody shall look for the fault in our code."""
     done = subprocess.run(
-        [sys.executable, "-c", DENY.format(error=number)],
+        [*lesser.without_io_uring(number), "-m", "echo", "io_uring", "0"],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -3,6 +3,9 @@
     python tools/execute.py notebooks/*.ipynb           # store; a second run says "0 changed"
     python tools/execute.py --check notebooks/*.ipynb   # write nothing, say what would change
 
+Two lessons run at a time, for they sleep more than they compute; `--jobs` says how many.  What is
+said about them comes in the order in which they were named.
+
 An unchanged lesson yields the same bytes on every machine and every Python that we support.
 What every run has in common is kept; what only describes the run (times, model numbers of
 widgets, frames of library files) is left out; what differs from run to run and would be seen by
@@ -19,12 +22,16 @@ import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from weakref import WeakSet
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import ensure_event_loop
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -60,6 +67,10 @@ RECORDED = re.compile(r"(?m)^(recorded|reduced): .*\n?")  # the same as in sanit
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
+kernels: WeakSet[AsyncKernelManager] = WeakSet()
+interrupted = threading.Event()
+
+
 class LessonError(Exception):
     """A lesson that cannot be stored; the message says which, where and why."""
 
@@ -73,30 +84,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="store_true",
         help="store new pictures also where nbval-ignore-output says that they are about time",
     )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        choices=range(1, 9),
+        default=2,
+        help="how many lessons run at a time",
+        metavar="N",
+    )
     parser.add_argument("notebooks", nargs="+", type=Path, metavar="notebook")
     options = parser.parse_args(arguments)
 
-    changed, failed = [], []
-    for path in options.notebooks:
+    changed, failed, waiting = [], [], list(options.notebooks)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        tasks = [pool.submit(anew, path, options.redraw) for path in options.notebooks]
         try:
-            stored, notebook = read(path)
-            recorded = execute(path, notebook, options.redraw)
-            fresh = as_stored(path, notebook)
-            if recorded and not options.check:
-                raise LessonError(f"{path} is left as it was: {cannot_show(recorded)}")
-            if recorded:
-                print(f"{path}: {cannot_show(recorded)}")
-            if fresh != stored:
-                changed.append(path.name)
-                if options.check:
-                    print(*differences(path, stored, fresh), sep="\n", file=sys.stderr)
-                else:
-                    replace(path, fresh)
-        except LessonError as error:
-            failed.append(path.name)
-            print(error, file=sys.stderr)
+            for path, task in zip(options.notebooks, tasks, strict=True):
+                try:
+                    stored, fresh, recorded = task.result()
+                    if recorded and not options.check:
+                        raise LessonError(f"{path} is left as it was: {cannot_show(recorded)}")
+                    if recorded:
+                        print(f"{path}: {cannot_show(recorded)}")
+                    if fresh != stored:
+                        changed.append(path.name)
+                        if options.check:
+                            print(*differences(path, stored, fresh), sep="\n", file=sys.stderr)
+                        else:
+                            replace(path, fresh)
+                except LessonError as error:
+                    failed.append(path.name)
+                    print(error, file=sys.stderr)
+                waiting.remove(path)
         except KeyboardInterrupt:
-            print(f"interrupted: {path} is left as it was", file=sys.stderr)
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_kernels()
+            for path in waiting:
+                print(f"interrupted: {path} is left as it was", file=sys.stderr)
             return 130
 
     print(
@@ -106,6 +130,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         + (f": {' '.join(changed + failed)}" if changed or failed else "")
     )
     return int(bool(failed or (options.check and changed)))
+
+
+def anew(path: Path, redraw: bool) -> tuple[str, str, list[str]]:
+    """Run one lesson: its text as it is stored, as it would be, and what execute() returns."""
+    try:
+        stored, notebook = read(path)
+        recorded = execute(path, notebook, redraw)
+        return stored, as_stored(path, notebook), recorded
+    finally:
+        ensure_event_loop().close()  # that of this thread, which nbclient leaves behind
+
+
+def end_kernels() -> None:
+    """Whoever waits for a cell hears at once that its kernel has ended, and begins no other."""
+    interrupted.set()
+    for manager in list(kernels):
+        if manager.has_kernel:
+            manager.provisioner.process.kill()
 
 
 def read(path: Path) -> tuple[str, NotebookNode]:
@@ -135,8 +177,8 @@ def read(path: Path) -> tuple[str, NotebookNode]:
 def execute(path: Path, notebook: NotebookNode, redraw: bool = False) -> list[str]:
     """Run the cells of `notebook` in place and leave what every run has in common.
 
-    Returns the names of the cells whose output this machine could not produce: they printed
-    a line that begins `recorded:` or `reduced:`.  That line is taken out again, as nbval does.
+    Returns where this machine could not produce what is stored: a cell and what it said, a line
+    that begins `recorded:` or `reduced:`.  That line is taken out again, as nbval does.
 
     Raises LessonError where a cell raises unannounced, never ends, or prints what is not stable.
     """
@@ -151,13 +193,12 @@ def execute(path: Path, notebook: NotebookNode, redraw: bool = False) -> list[st
         cell.metadata = {key: cell.metadata[key] for key in KEPT_OF_CELL if cell.metadata.get(key)}
         if cell.cell_type != "code":
             continue
-        if takes_recorded_out(cell):
-            recorded.append(name_of(notebook, index))
-            if not cell.outputs:
-                raise LessonError(
-                    f"{where} prints a recorded: line and nothing else, so nbval fails"
-                )
         timed = "nbval-ignore-output" in cell.metadata.get("tags", [])
+        recorded += [f"{name_of(notebook, index)}: {line}" for line in takes_recorded_out(cell)]
+        emptied = [out for out in cell.outputs if out.output_type == "stream" and not out.text]
+        if emptied and not timed:
+            raise LessonError(f"{where} prints a recorded: line and nothing else, so nbval fails")
+        cell.outputs = [out for out in cell.outputs if out not in emptied]
         if timed and before[cell.id] and not redraw:
             cell.outputs = before[cell.id]
         for output in cell.outputs:
@@ -179,8 +220,11 @@ def run(path: Path, notebook: NotebookNode) -> None:
             coalesce_streams=True,
         )
         client.km = kernel_manager(Path(folder))
+        kernels.add(client.km)
         with client.setup_kernel(env=environment(Path(folder)), cleanup_kc=True):
             for index, cell in enumerate(notebook.cells):
+                if interrupted.is_set():
+                    raise LessonError(f"{path} was interrupted")
                 try:
                     client.execute_cell(cell, index)
                 except CellExecutionError as error:
@@ -234,20 +278,24 @@ def name_of(notebook: NotebookNode, index: int) -> str:
     return f"cell {index + 1} (id {cell.get('id')}{count})"
 
 
-def cannot_show(cells: list[str]) -> str:
-    """What to say where cells printed a `recorded:` or `reduced:` line."""
-    return f"this machine cannot show all that is stored in {', '.join(cells)}"
+def cannot_show(lines: list[str]) -> str:
+    """What to say where cells printed or showed a `recorded:` or `reduced:` line."""
+    return f"this machine cannot show all that is stored\n{indented(chr(10).join(lines))}"
 
 
-def takes_recorded_out(cell: NotebookNode) -> bool:
-    """Remove the lines that begin `recorded:` or `reduced:`; whether there were any."""
-    found = False
+def takes_recorded_out(cell: NotebookNode) -> list[str]:
+    """Remove the lines that begin `recorded:` or `reduced:`; which they were, each once.
+
+    Also from what a cell shows: a table has such a line above it, in its text and its HTML.
+    """
+    found = []
     for output in cell.outputs:
-        if output.output_type == "stream":
-            output.text, number = RECORDED.subn("", output.text)
-            found = found or number > 0
-    cell.outputs = [out for out in cell.outputs if out.output_type != "stream" or out.text]
-    return found
+        texts = output if output.output_type == "stream" else output.get("data", {})
+        for kind, text in list(texts.items()):
+            if isinstance(text, str):
+                found += [match[0].strip() for match in RECORDED.finditer(text)]
+                texts[kind] = RECORDED.sub("", text)
+    return list(dict.fromkeys(found))
 
 
 def make_stable(output: NotebookNode, count: int) -> None:

@@ -1,6 +1,13 @@
 """Repeat what depends on time on a busy machine; stop at the first failure.
 
 Usage: python tools/soak.py [--rounds 2]
+
+A round runs every test that depends on time, and four lessons: the next four in turn.  All eleven
+in each of ten rounds would take the whole 25 minutes.  So each is run three times or four, and no
+lesson more often than another: a lesson stores no times, and what it relies on (that a server has
+reacted, where it sleeps, how a curve bends) has tests of its own, which run in every round.
+
+nbval is left to make test: execute.py runs the same cells and compares every byte of them.
 """
 
 import argparse
@@ -16,15 +23,12 @@ LESSONS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("notebooks/*.
 LIMIT = 25  # minutes, for everything
 BUSY = 2  # processes that only compute
 
+A_ROUND = 4  # lessons: ten rounds run each of thirteen three times
+
 PYTEST = [sys.executable, "-m", "pytest"]
-ROUND = {
-    "tests": [*PYTEST, "-n", "3", "-m", "timing and not soak", "tests"],
-    "lessons": [sys.executable, "tools/execute.py", "--check", *LESSONS],
-}
-ONCE = {
-    "soak tests": [*PYTEST, "-n", "2", "-m", "soak", "tests"],
-    "nbval": [*PYTEST, "--nbval", "notebooks"],
-}
+TESTS = [*PYTEST, "-n", "3", "-m", "timing and not soak", "tests"]
+CHECK = [sys.executable, "tools/execute.py", "--check", "--jobs", "3"]
+ONCE = {"soak tests": [*PYTEST, "-n", "2", "-m", "soak", "tests"]}
 
 COMPUTE = """
 import os
@@ -32,6 +36,13 @@ parent = os.getppid()
 while os.getppid() == parent:  # an orphan ends by itself
     sum(range(1_000_000))
 """
+
+
+def steps_of(number, lessons=LESSONS):
+    """What round `number`, from 1 on, consists of: commands by name."""
+    first = A_ROUND * (number - 1)
+    turn = [lessons[(first + i) % len(lessons)] for i in range(min(A_ROUND, len(lessons)))]
+    return {"tests": TESTS, "lessons": [*CHECK, *turn]}
 
 
 @contextlib.contextmanager
@@ -79,7 +90,7 @@ def main():
     deadline = start + 60 * LIMIT
     with busy_machine():
         for number in range(1, rounds + 1):
-            run(f"round {number} of {rounds}", ROUND, deadline)
+            run(f"round {number} of {rounds}", steps_of(number), deadline)
         run("once", ONCE, deadline)
     print(f"soak: all passed in {(time.monotonic() - start) / 60:.1f} of {LIMIT} minutes")
 

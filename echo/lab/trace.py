@@ -18,16 +18,23 @@ import select
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable
+from threading import get_ident
+from time import perf_counter
 from typing import Any, NamedTuple
 
 from echo import ring
 from echo.lab.background import Listener, Server, owner
+from echo.lab.background import _owners as owners
 
 WAITS = {"pselect6", "poll", "epoll_wait", "rt_sigtimedwait", "io_uring_enter"}
 FLAGS = {1: "IN", 2: "PRI", 4: "OUT", 8: "ERR", 16: "HUP", 32: "NVAL", 0x2000: "RDHUP",
          1 << 28: "EXCLUSIVE", 1 << 30: "ONESHOT", 1 << 31: "ET"}  # fmt: skip
+
+
+OTHER = "another descriptor"  # one that is no listener and no client
+RECV, RECV_INTO, SEND = socket.socket.recv, socket.socket.recv_into, socket.socket.send
+new = tuple.__new__  # makes a Call in half the time that Call() takes
 
 
 class Call(NamedTuple):
@@ -59,6 +66,9 @@ class Tape(list):
         self.missed = 0
         self.waited = False  # whether a call was made in which a thread can sleep
         self.server: Server | None = None
+        # Two hundred names take longer to write than select() takes to ask for them; and the
+        # same string in all calls that ask the same takes no room.  A role is new when arrived is.
+        self._sets: tuple[Any, str] = (None, "")
 
     def __str__(self) -> str:
         lines = [str(call) for call in self]
@@ -111,7 +121,20 @@ class Tape(list):
 
     def role(self, descriptor: Any) -> str:
         fd = descriptor if isinstance(descriptor, int) else descriptor.fileno()
-        return self.server.roles.get(fd, "another descriptor")  # type: ignore[union-attr]
+        return self.server.roles.get(fd, OTHER)  # type: ignore[union-attr]
+
+    def sets(self, three: Any) -> str:
+        """What select() is asked or answers, by role."""
+        read, write, urgent = [listing([self.role(one) for one in each]) for each in three]
+        return f"{read}, {write}" if urgent == "[]" else f"{read}, {write}, {urgent}"
+
+    def asked(self, three: Any) -> str:
+        """The same of a question, which mostly is that of the last time."""
+        fds = [[one if type(one) is int else fd_of(one) for one in each] for each in three]
+        key = self.server.arrived, fds  # type: ignore[union-attr]
+        if key != self._sets[0]:
+            self._sets = key, self.sets(three)
+        return self._sets[1]
 
     def call(
         self,
@@ -122,14 +145,18 @@ class Tape(list):
         show: Callable = str,
         blocking: bool = False,
     ) -> Any:
-        """Make one call and write it down, whether it succeeds or fails."""
-        if self.server is None or self.server.stopping or owner() is not self.server:
+        """Make one call and write it down, whether it succeeds or fails.
+
+        It is in the way of every echo, so nothing is looked up or called twice.
+        """
+        server, ident = self.server, get_ident()
+        if server is None or server.stopping or owners.get(ident) is not server:
             return make(*args)
-        self.waited = self.waited or blocking or name in WAITS
-        if blocking:
-            self.blocking.add((name, who))
-        ident = threading.get_ident()
-        self.began[ident] = start = time.perf_counter()
+        if blocking or name in WAITS:
+            self.waited = True
+            if blocking and len(self) < self.MOST:
+                self.blocking.add((name, who))
+        self.began[ident] = start = perf_counter()
         self.unfinished[ident] = name, who
         try:
             value = make(*args)
@@ -166,11 +193,10 @@ class Tape(list):
         """Hold none of its threads any longer: it is to stop."""
 
     def _write(self, start: float, name: str, who: str, result: str) -> None:
-        assert self.server is not None
-        if self.server.stopping:
+        if self.server.stopping:  # type: ignore[union-attr]
             return
         if len(self) < self.MOST:
-            self.append(Call(start, time.perf_counter(), name, who, result))
+            self.append(new(Call, (start, perf_counter(), name, who, result)))
         else:
             self.missed += 1
 
@@ -182,17 +208,16 @@ class TracedSocket(socket.socket):
     who: str
 
     def recv(self, *args: Any) -> bytes:
-        return self._call("recvfrom", super().recv, *args, show=length)
+        args, blocking = (RECV, self, *args), self.getblocking()
+        return self.tape.call("recvfrom", self.who, *args, show=length, blocking=blocking)
 
     def recv_into(self, *args: Any) -> int:
-        return self._call("recvfrom", super().recv_into, *args)
+        args, blocking = (RECV_INTO, self, *args), self.getblocking()
+        return self.tape.call("recvfrom", self.who, *args, blocking=blocking)
 
     def send(self, *args: Any) -> int:
-        return self._call("sendto", super().send, *args)
-
-    def _call(self, name: str, make: Callable, *args: Any, show: Callable = str) -> Any:
-        blocking = self.gettimeout() != 0
-        return self.tape.call(name, self.who, make, *args, show=show, blocking=blocking)
+        args, blocking = (SEND, self, *args), self.getblocking()
+        return self.tape.call("sendto", self.who, *args, blocking=blocking)
 
     def sendall(self, data: Any, *flags: int) -> None:
         """As in C: as many sendto() as it takes."""
@@ -226,21 +251,32 @@ def length(data: bytes) -> str:
     return str(len(data))
 
 
+def fd_of(descriptor: Any) -> int:
+    return descriptor if isinstance(descriptor, int) else descriptor.fileno()
+
+
+@functools.lru_cache(maxsize=500)
 def in_order(role: str) -> tuple[bool, int, str]:
     """The listener first, then the clients by number."""
     number = role.rpartition(" ")[2]
     return role != "listener", int(number) if number.isdigit() else 0, role
 
 
-def listing(roles: Any) -> str:
-    return f"[{', '.join(sorted(roles, key=in_order))}]"
+def listing(roles: list[str]) -> str:
+    if len(roles) > 1:
+        roles = sorted(roles, key=in_order)
+    return f"[{', '.join(roles)}]"
 
 
+@functools.lru_cache(maxsize=1000)
 def flags(events: int) -> str:
     return "|".join(name for bit, name in FLAGS.items() if events & bit) or "0"
 
 
 def with_flags(tape: Tape, pairs: Any) -> str:
+    if len(pairs) == 1:  # mostly it is one: there is nothing to put in order
+        [(fd, events)] = pairs
+        return f"[{tape.server.roles.get(fd, OTHER)} {flags(events)}]"  # type: ignore[union-attr]
     roles = {tape.role(fd): flags(events) for fd, events in pairs}
     return f"[{', '.join(f'{role} {roles[role]}' for role in sorted(roles, key=in_order))}]"
 
@@ -255,13 +291,10 @@ def traced_select(*args: Any) -> tuple[list, list, list]:
     if tape is None:
         return REAL["select"](*args)
 
-    def sets(three: Any) -> str:
-        read, write, urgent = (listing(tape.role(one) for one in each) for each in three)
-        return f"{read}, {write}" + (f", {urgent}" if urgent != "[]" else "")
-
     args = (*map(list, args[:3]), *args[3:])  # any iterable will do, and only once
     timeout = args[3] if len(args) > 3 else None
-    return tape.wait(None, timeout, "pselect6", sets(args[:3]), REAL["select"], *args, show=sets)
+    asked = tape.asked(args[:3])
+    return tape.wait(None, timeout, "pselect6", asked, REAL["select"], *args, show=tape.sets)
 
 
 class TracedPoll:
@@ -269,7 +302,9 @@ class TracedPoll:
 
     def __init__(self, tape: Tape) -> None:
         self._tape, self._real = tape, REAL["poll"]()
+        self._show = functools.partial(with_flags, tape)
         self._interest: dict[int, int] = {}
+        self._asked: str | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
@@ -284,18 +319,20 @@ class TracedPoll:
 
     def unregister(self, descriptor: Any) -> None:
         self._real.unregister(descriptor)
-        fd = descriptor if isinstance(descriptor, int) else descriptor.fileno()
-        self._interest.pop(fd, None)
+        self._interest.pop(fd_of(descriptor), None)
+        self._asked = None
 
     def _note(self, descriptor: Any, events: int) -> None:
-        fd = descriptor if isinstance(descriptor, int) else descriptor.fileno()
-        self._interest[fd] = events
+        self._interest[fd_of(descriptor)] = events
+        self._asked = None
 
     def poll(self, *args: Any) -> list[tuple[int, int]]:
-        show = functools.partial(with_flags, self._tape)
-        asked = show(self._interest.items())
+        if self._asked is None:  # written once for all calls that ask the same, as for select()
+            self._asked = self._show(self._interest.items())
         timeout = args[0] if args else None
-        return self._tape.wait(self, timeout, "poll", asked, self._real.poll, *args, show=show)
+        return self._tape.wait(
+            self, timeout, "poll", self._asked, self._real.poll, *args, show=self._show
+        )
 
 
 class TracedEpoll:
@@ -303,7 +340,7 @@ class TracedEpoll:
 
     def __init__(self, tape: Tape, *args: Any, **options: Any) -> None:
         make = functools.partial(REAL["epoll"], *args, **options)
-        self._tape = tape
+        self._tape, self._show = tape, functools.partial(with_flags, tape)
         self._real = tape.call("epoll_create1", "", make, show=lambda _: "epoll")
 
     def __getattr__(self, name: str) -> Any:
@@ -335,10 +372,11 @@ class TracedEpoll:
         self._tape.call("epoll_ctl", who, function, descriptor, *events, show=lambda _: "0")
 
     def poll(self, *args: Any, **options: Any) -> list[tuple[int, int]]:
-        poll = functools.partial(self._real.poll, *args, **options)
-        show = functools.partial(with_flags, self._tape)
+        poll = self._real.poll
+        if args or options:
+            poll = functools.partial(poll, *args, **options)
         timeout = args[0] if args else options.get("timeout")
-        return self._tape.wait(self, timeout, "epoll_wait", "", poll, show=show)
+        return self._tape.wait(self, timeout, "epoll_wait", "", poll, show=self._show)
 
 
 def traced_poll() -> Any:
