@@ -52,7 +52,7 @@ FLOORS = {
         "echo.lab.sockets",  # the interest list of an epoll instance
     },
     "echo.lab.figures": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},
-    "echo.lab.readiness": {"echo.lab.figures", "echo.lab.trace"},
+    "echo.lab.readiness": {"echo.lab.figures", "echo.lab.sockets", "echo.lab.trace"},
 }
 BELOW_A_SERVER = {"echo.connection", "echo.accept"}
 EXCEPTIONS = {

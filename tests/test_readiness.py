@@ -7,18 +7,16 @@ from xml.etree import ElementTree
 
 import pytest
 
-from echo.lab import flags, says, sockets, truth_table
+from echo.lab import flags, pair, says, truth_table
 from echo.lab.readiness import CASES, Flags
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
-def pair():
+def ends():
     """The two ends of a TCP connection."""
-    with sockets.listen() as listener:
-        there = socket.create_connection(listener.getsockname())
-        here, _ = listener.accept()
+    here, there = pair()
     with here, there:
         yield here, there
 
@@ -37,21 +35,21 @@ def bring_about(here, there, case):
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_the_cases_of_the_exercise_are_the_kernels(case, pair):
+def test_the_cases_of_the_exercise_are_the_kernels(case, ends):
     """A learner's function is held against them."""
-    bring_about(*pair, case)
-    assert says(pair[0]) == CASES[case]
+    bring_about(*ends, case)
+    assert says(ends[0]) == CASES[case]
 
 
-def test_a_descriptor_that_is_not_open(pair):
-    number = os.dup(pair[0].fileno())
+def test_a_descriptor_that_is_not_open(ends):
+    number = os.dup(ends[0].fileno())
     os.dup2(number, 900)
     os.close(900)
     os.close(number)
     assert says(900) == "NVAL"
-    pair[0].close()
+    ends[0].close()
     with pytest.raises(ValueError, match="negative"):
-        says(pair[0])
+        says(ends[0])
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def test_what_is_still_wrong_is_shown(capsys):
     check_repair("uses_elif", ELIF, "elif conn.unsent:")
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "Not repaired yet. It should still do this:"
-    assert said[2].strip() == "answers a client that goes on sending"
+    assert said[2] == "FAIL  answers a client that goes on sending"
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ NAMES = {
     ],
     "figures": ["Phase", "five_models", "timeline"],
     "kernel": ["queues"],
-    "readiness": ["flags", "says", "truth_table"],
+    "readiness": ["flags", "pair", "says", "truth_table"],
     "show": ["diff", "source"],
     "sockets": ["interest_list", "listen", "states", "until", "waiting"],
     "stepper": ["Stepper"],

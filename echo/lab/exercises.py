@@ -94,7 +94,7 @@ def check_repair(name: str, old: Any, new: Any) -> None:
         try:
             examine(repaired.serve, one)
         except Failed as failure:
-            print(f"Not repaired yet. It should still do this:\n\n{report(one, failure)}")
+            print(f"Not repaired yet. It should still do this:\n\nFAIL  {report(one, failure)}")
             return
     print(f"Right. It meets all {len(every)} requirements.")
 
