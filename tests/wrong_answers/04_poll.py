@@ -125,8 +125,7 @@ def poll_says(unread, they_finished, we_finished, room):
         said.append("HUP")
     return said
 """,
-            "expected  IN|OUT|RDHUP\n      came      ['OUT', 'RDHUP']\n\n"
-            '      "Seven flags, eleven states" shows why.',
+            "      expected  IN|OUT|RDHUP\n      came      ['OUT', 'RDHUP']\n",
         ),
         (
             """
