@@ -24,6 +24,7 @@ FLOORS = {
     "echo.lab.tracebacks": set(),
     "echo.lab.background": {"echo.lab.kernel", "echo.lab.tracebacks"},
     "echo.lab.process": {"echo.lab.kernel"},
+    "echo.lab.crowds": {"echo.lab.background"},
     "echo.lab.curves": {"echo.lab.background", "echo.lab.process"},
     "echo.lab.conformance": {
         "echo.lab.kernel",
@@ -52,6 +53,7 @@ FLOORS = {
     },
     "echo.lab.series": {"echo.lab.figures"},
     "echo.lab.figures": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},
+    "echo.lab.readiness": {"echo.lab.figures", "echo.lab.sockets", "echo.lab.trace"},
 }
 BELOW_A_SERVER = {"echo.connection", "echo.accept"}
 EXCEPTIONS = {

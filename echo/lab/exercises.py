@@ -67,6 +67,38 @@ def check_change(server: ModuleType, old: str, new: Any, breaks: str) -> None:
     print(f'Not broken yet: with your line the server meets "{title(last)}", too.')
 
 
+def check_repair(name: str, old: Any, new: Any) -> None:
+    """Put one line in the place of another in an animal of the zoo, and run the whole suite."""
+    if ... in (old, new):
+        print("Not attempted yet: replace each ... by a line, as a string.")
+        return
+    if not (isinstance(old, str) and isinstance(new, str)):
+        print("Two strings, please: the line as it stands, and yours.")
+        return
+    animal, was, now = zoo.ANIMALS[name], old.strip(), new.strip()
+    lines = zoo.load(name).__source__.splitlines()
+    found = [line for line in lines if line.strip() == was != ""]
+    if len(found) != 1:
+        times = "more than once" if found else "nowhere"
+        print(f"{was!r} stands {times} in {name}.py: copy one whole line, as it stands.")
+        return
+    module = animal.changes[0].module  # they are all in one file
+    change = zoo.Change(module, f"\n{found[0]}\n", f"\n{found[0].replace(was, now)}\n")
+    try:
+        repaired = zoo.derive(f"your_{name}", animal.server, (*animal.changes, change))
+    except SyntaxError as error:
+        print(f"This is not Python any more: {error.msg} (line {error.lineno}).")
+        return
+    every = requirements()
+    for one in every:
+        try:
+            examine(repaired.serve, one)
+        except Failed as failure:
+            print(f"Not repaired yet. It should still do this:\n\nFAIL  {report(one, failure)}")
+            return
+    print(f"Right. It meets all {len(every)} requirements.")
+
+
 def check_function(function: Callable, cases: Mapping[tuple, Any], explained: str) -> None:
     """Call a function of the learner's with each tuple of arguments; stop at the first surprise.
 

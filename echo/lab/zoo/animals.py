@@ -191,6 +191,42 @@ POLL: dict[str, Animal] = {
         caught_by="answers_a_client_that_goes_on_sending",
         fault=("elif event & WRITE:\n",),
     ),
+    "uses_elif": Animal(
+        "poll_server",
+        "Takes several events that come together for one: reads, or hangs up, or else writes.",
+        (
+            Change("poll_server", IMPORT_READ, IMPORT_BOTH),
+            Change(
+                "poll_server",
+                f"            {TRY_FIRST}\n",
+                "            elif event & select.POLLHUP:  # the client has gone\n"
+                "                conn.lost()\n"
+                "            elif event & WRITE:\n",
+            ),
+        ),
+        caught_by="answers_a_client_that_goes_on_sending",
+        fault=("elif event & WRITE:\n",),
+    ),
+    "takes_rdhup_for_gone": Animal(
+        "poll_server",
+        "Asks for POLLRDHUP and hangs up on a client that has only finished sending.",
+        (
+            Change(
+                "poll_server",
+                "poller.register(conn, conn.interest)",
+                "poller.register(conn, conn.interest | select.POLLRDHUP)",
+            ),
+            Change(
+                "poll_server",
+                "            if event & READ:\n",
+                "            if event & select.POLLRDHUP:  # the client has gone\n"
+                "                conn.lost()\n"
+                "            elif event & READ:\n",
+            ),
+        ),
+        caught_by="answers_a_client_that_sends_and_finishes_at_once",
+        fault=("if event & select.POLLRDHUP:  # the client has gone\n",),
+    ),
     "expects_one_event": Animal(
         "poll_server",
         "Compares the events with the one it hopes for, but several may come together.",

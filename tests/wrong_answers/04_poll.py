@@ -1,0 +1,140 @@
+"""Wrong answers to each exercise of 04_poll, and what the learner is told."""
+
+WRONG = {
+    1: [
+        (
+            """
+old = "elif event & WRITE:"
+new = "elif conn.unsent:"
+""",
+            "Not repaired yet. It should still do this:\n\nFAIL  answers a client that goes on",
+        ),
+        (
+            """
+old = "elif event & select.POLLHUP:  # the client has gone"
+new = "elif event & (select.POLLHUP | select.POLLRDHUP):"
+""",
+            "Not repaired yet. It should still do this:\n\nFAIL  answers a client that goes on",
+        ),
+        (
+            """
+old = "elif event & WRITE"
+new = "if event & WRITE"
+""",
+            "'elif event & WRITE' stands nowhere in uses_elif.py: copy one whole line",
+        ),
+    ],
+    2: [
+        (
+            """
+def serve(listener):
+    listener.setblocking(False)
+    clients = {}
+    poller = select.poll()
+    poller.register(listener, READ)
+    while True:
+        for fd, event in poller.poll():
+            if fd == listener.fileno():
+                for conn in accept_all(listener):
+                    clients[conn.fileno()] = conn
+                    poller.register(conn, READ | select.POLLRDHUP)
+                continue
+            conn = clients[fd]
+            if event & (select.POLLRDHUP | select.POLLHUP):
+                conn.lost()
+            elif event & READ:
+                conn.receive()
+                conn.send()
+            if not conn.wanted():
+                poller.unregister(conn)
+                del clients[fd]
+                conn.sock.close()
+""",
+            "FAIL  sends back a message longer than the buffers",
+        ),
+        (
+            """
+def serve(listener):
+    listener.setblocking(False)
+    clients = {}
+    poller = select.poll()
+    poller.register(listener)
+    while True:
+        for fd, event in poller.poll():
+            if fd == listener.fileno():
+                for conn in accept_all(listener):
+                    clients[conn.fileno()] = conn
+                    poller.register(conn)
+                continue
+            conn = clients[fd]
+            if event & READ:
+                conn.receive()
+            if conn.unsent:
+                conn.send()
+            if not conn.wanted():
+                poller.unregister(conn)
+                del clients[fd]
+                conn.sock.close()
+""",
+            "FAIL  stops reading from a client that does not read",
+        ),
+        (
+            """
+def serve(listener):
+    listener.setblocking(False)
+    clients = {}
+    poller = select.poll()
+    poller.register(listener, READ)
+    while True:
+        for fd, event in poller.poll():
+            if fd == listener.fileno():
+                for conn in accept_all(listener):
+                    clients[conn.fileno()] = conn
+                    poller.register(conn, READ)
+                continue
+            conn = clients[fd]
+            if event & READ:
+                conn.receive()
+            if conn.unsent:
+                conn.send()
+            if conn.wanted():
+                poller.register(conn, conn.wanted())
+            else:
+                conn.sock.close()
+                poller.unregister(conn)
+""",
+            "the server crashed: ValueError: file descriptor cannot be a negative integer (-1)",
+        ),
+    ],
+    3: [
+        ("line = 31", "no   line 31: if conn.unsent:"),
+        ("line = 39", "no   line 39: elif wanted != conn.interest:"),
+    ],
+    4: [
+        (
+            """
+def poll_says(unread, they_finished, we_finished, room):
+    said = []
+    if unread:
+        said.append("IN")
+    if room:
+        said.append("OUT")
+    if they_finished:
+        said.append("RDHUP")
+    if they_finished and we_finished:
+        said.append("HUP")
+    return said
+""",
+            "      expected  IN|OUT|RDHUP\n      came      ['OUT', 'RDHUP']\n",
+        ),
+        (
+            """
+def poll_says(unread, they_finished, we_finished, room):
+    if they_finished:
+        return ["IN", "OUT", "RDHUP", "HUP"]
+    return ["IN", "OUT"] if unread else ["OUT"] if room else []
+""",
+            "FAIL  poll_says(5, False, False, False)\n\n      expected  IN",
+        ),
+    ],
+}
