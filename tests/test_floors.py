@@ -51,6 +51,7 @@ FLOORS = {
         "echo.lab.sockets",  # the interest list of an epoll instance
     },
     "echo.lab.figures": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},
+    "echo.lab.keepers": {"echo.lab.figures", "echo.lab.sockets"},
 }
 BELOW_A_SERVER = {"echo.connection", "echo.accept"}
 EXCEPTIONS = {

@@ -23,6 +23,7 @@ NAMES = {
     "curves": ["curve", "memory", "ratio", "slope", "verdict"],
     "exercises": ["check_answer", "check_change", "check_function", "check_lines", "predicted"],
     "figures": ["Phase", "five_models", "timeline"],
+    "keepers": ["lists"],
     "kernel": ["queues"],
     "show": ["diff", "source"],
     "sockets": ["interest_list", "listen", "states", "until", "waiting"],

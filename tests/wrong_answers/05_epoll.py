@@ -1,0 +1,126 @@
+"""Two wrong answers to each exercise of 05_epoll, and what the learner is told."""
+
+PROXY = """
+def serve(listener):
+    listener.setblocking(False)
+    poller = select.epoll()
+    poller.register(listener, READ)
+    ends = {{}}
+    while True:
+        for fd, event in poller.poll():
+            if fd == listener.fileno():
+                for conn in accept_all(listener):
+                    here, there = End(conn.sock, True), End(socket.socket(), False)
+                    here.other, there.other = there, here
+                    there.sock.setblocking(False)
+                    there.sock.connect_ex(behind.address)
+                    for end in here, there:
+                        ends[end.fileno()] = end
+                        end.interest = end.wanted()
+                        poller.register(end, end.interest)
+                continue
+            if fd not in ends:
+                continue
+            end = ends[fd]
+            end.connected = True
+            if event & ~WRITE:
+                end.receive()
+            both = end, end.other
+            for one in both:
+                if one.unsent:
+                    one.send()
+                one.finish()
+            for one in {tell}:
+                if {over}:
+                    del ends[one.fileno()]
+                    one.sock.close()
+                elif one.wanted() != one.interest:
+                    one.interest = one.wanted()
+                    poller.modify(one, one.interest)
+"""
+
+WRONG = {
+    1: [
+        (
+            """
+old = "conn.interest = wanted"
+new = "conn.interest = 0"
+""",
+            'the server meets "sleeps while its clients are silent", too.',
+        ),
+        (
+            """
+old = "conn.interest = wanted"
+new = 'conn.unsent = b""'
+""",
+            "It breaks, but not as asked.",
+        ),
+    ],
+    2: [
+        (
+            """
+def serve(listener):
+    listener.setblocking(False)
+    poller = select.epoll()
+    poller.register(listener, READ)
+    clients = {}
+    while True:
+        for fd, event in poller.poll():
+            if fd == listener.fileno():
+                for conn in accept_all(listener):
+                    clients[conn.fileno()] = conn
+                    poller.register(conn, READ)
+                continue
+            conn = clients[fd]
+            if event & READ:
+                conn.receive()
+            if conn.unsent:
+                conn.send()
+            if conn.wanted():
+                poller.register(conn, conn.wanted())
+            else:
+                conn.sock.close()
+""",
+            "the server crashed: FileExistsError: [Errno 17] File exists",
+        ),
+        (
+            """
+def serve(listener):
+    listener.setblocking(False)
+    poller = select.epoll()
+    poller.register(listener, READ)
+    clients = {}
+    while True:
+        for fd, event in poller.poll():
+            if fd == listener.fileno():
+                for conn in accept_all(listener):
+                    clients[conn.fileno()] = conn
+                    poller.register(conn, READ)
+                continue
+            conn = clients[fd]
+            if event & READ:
+                conn.receive()
+            if conn.unsent:
+                conn.send()
+            if not conn.wanted():
+                del clients[fd]
+                conn.sock.close()
+""",
+            "FAIL  loses nothing when the client reads late",
+        ),
+    ],
+    3: [
+        ("told_wrongly = 41", "no   line 41: conn.interest = wanted"),
+        ("told_wrongly = 39", "no   line 39: elif wanted != conn.interest:"),
+    ],
+    4: [
+        (
+            PROXY.format(tell="[end]", over="end.finished and end.other.finished"),
+            "FAIL  ",
+        ),
+        (
+            PROXY.format(tell="both", over="end.eof or end.other.eof"),
+            "FAIL  finishes its answer to a half closed client",
+        ),
+    ],
+}
