@@ -29,14 +29,16 @@ def serve(listener):
             for one in both:
                 if one.unsent:
                     one.send()
-                one.finish()
-            for one in {tell}:
+{finish}            for one in both:
                 if {over}:
                     del ends[one.fileno()]
                     one.sock.close()
                 elif one.wanted() != one.interest:
                     one.interest = one.wanted()
                     poller.modify(one, one.interest)
+"""
+FINISH = """\
+                one.finish()
 """
 
 WRONG = {
@@ -115,11 +117,11 @@ def serve(listener):
     ],
     4: [
         (
-            PROXY.format(tell="[end]", over="end.finished and end.other.finished"),
-            "a part of it, then nothing for 2 seconds",
+            PROXY.format(finish="", over="end.finished and end.other.finished"),
+            "FAIL  closes when the client has finished",
         ),
         (
-            PROXY.format(tell="both", over="end.eof or end.other.eof"),
+            PROXY.format(finish=FINISH, over="end.eof or end.other.eof"),
             "FAIL  answers a client that sends and finishes at once",
         ),
     ],
