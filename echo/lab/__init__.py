@@ -31,6 +31,7 @@ NAMES = {
         "predicted",
     ],
     "figures": ["Phase", "five_models", "timeline"],
+    "keepers": ["lists"],
     "kernel": ["queues"],
     "readiness": ["flags", "pair", "says", "truth_table"],
     "show": ["diff", "source"],

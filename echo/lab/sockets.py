@@ -78,7 +78,7 @@ def waiting(listener: socket.socket | Server) -> int:
     return kernel.unread([getattr(listener, "listener", listener)])[0]
 
 
-def interest_list(epoll: select.epoll | Server, **named: Any) -> dict[str, str]:
+def interest_list(epoll: "select.epoll | Server", **named: Any) -> dict[str, str]:
     """Whom an epoll instance watches, and for what: {"listener": "IN", "client 1": "IN|ET"}.
 
     From /proc/self/fdinfo (proc(5)), where the kernel lists it.  Of a server of ours the roles

@@ -327,6 +327,13 @@ EPOLL: dict[str, Animal] = {
         "The second stage: it sends at once, but tells epoll even what has not changed.",
         (Change("epoll_server", "elif wanted != conn.interest:", "else:"),),
     ),
+    "tells_the_old": Animal(
+        "epoll_server",
+        "Tells epoll what it has waited for so far, and not what it is to wait for next.",
+        (Change("epoll_server", "poller.modify(fd, wanted)", "poller.modify(fd, conn.interest)"),),
+        caught_by="loses_nothing_when_the_client_reads_late",
+        fault=("poller.modify(fd, conn.interest)\n",),
+    ),
     "keeps_every_socket": Animal(
         "epoll_server",
         "Takes a client that is done off the interest list, and keeps its socket for ever.",
