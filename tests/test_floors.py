@@ -51,6 +51,9 @@ FLOORS = {
         "echo.lab.sockets",  # the interest list of an epoll instance
     },
     "echo.lab.figures": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},
+    "echo.lab.connections": {"echo.lab.figures"},
+    "echo.lab.pairs": {"echo.lab.sockets"},
+    "echo.lab.pieces": {"echo.lab.kernel"},
 }
 BELOW_A_SERVER = {"echo.connection", "echo.accept"}
 EXCEPTIONS = {

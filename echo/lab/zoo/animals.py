@@ -25,6 +25,34 @@ TRY_FIRST = "if conn.unsent:  # most of the time there is room: try before you a
 IMPORT_READ = "from echo.connection import READ\n"
 IMPORT_BOTH = "from echo.connection import READ, WRITE\n"
 
+BLOCKING: dict[str, Animal] = {
+    "keeps_its_guests": Animal(
+        "blocking_server",
+        "Keeps a list of all its clients, and in it their sockets, which nobody closes.",
+        (
+            Change(
+                "blocking_server",
+                "from echo.accept import accept\n\n\n",
+                "from echo.accept import accept\n\nguests = []\n\n\n",
+            ),
+            Change(
+                "blocking_server",
+                """\
+        with accept(listener) as sock:  # sleeps until somebody connects
+            echo(sock)
+""",
+                """\
+        sock = accept(listener)  # sleeps until somebody connects
+        guests.append(sock)
+        echo(sock)
+""",
+            ),
+        ),
+        caught_by="closes_when_the_client_has_finished",
+        fault=("guests.append(sock)\n",),
+    ),
+}
+
 SELECT: dict[str, Animal] = {
     "plain_select": Animal(
         "select_server",
@@ -479,4 +507,4 @@ COROUTINE: dict[str, Animal] = {
     ),
 }
 
-ANIMALS: dict[str, Animal] = SELECT | POLL | EPOLL | EPOLL_EDGE | COROUTINE
+ANIMALS: dict[str, Animal] = BLOCKING | SELECT | POLL | EPOLL | EPOLL_EDGE | COROUTINE
