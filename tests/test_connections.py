@@ -48,6 +48,14 @@ class TestLanes:
         assert slots(moments) == [["LISTEN", "", ""], ["ESTABLISHED", "ESTABLISHED", ""]]
         assert runs(["ESTABLISHED", "ESTABLISHED", ""]) == [(0, 2, "ESTABLISHED")]
 
+    def test_a_newcomer_gets_a_column_of_its_own(self):
+        """Whoever has left is still on its way out beside it."""
+        moments = [["ESTABLISHED"], ["FIN_WAIT2"], ["ESTABLISHED", "FIN_WAIT2"], ["FIN_WAIT2"] * 2]
+        assert slots(moments) == [
+            ["ESTABLISHED", "FIN_WAIT2", "FIN_WAIT2", "FIN_WAIT2"],
+            ["", "", "ESTABLISHED", "FIN_WAIT2"],
+        ]
+
     def test_legend_says_what_is_used(self):
         """A state with no legend of its own is a beginning or an end."""
         assert "waits for clients" in letters(lanes(LIFE))

@@ -65,17 +65,26 @@ def told(seen: Seen, names: list[str]) -> str:
 def slots(moments: list[list[str]]) -> list[list[str]]:
     """The states of one lane, column by column; "" where there is none.
 
-    A listener keeps the first column for itself, so that the others stay in theirs without it.
+    The table does not say which entry of now was which of before.  So what is still there keeps
+    its column, what is new takes one whose state is gone, and a listener has one to itself.
     """
-    listening = any("LISTEN" in states for states in moments)
-    rows = [
-        [state for state in states if state == "LISTEN"] * listening or [""] * listening
-        for states in moments
-    ]
-    for row, states in zip(rows, moments, strict=True):
-        row += [state for state in states if state != "LISTEN"]
-    wide = max(map(len, rows))
-    return [[row[column] if column < len(row) else "" for row in rows] for column in range(wide)]
+    columns: list[list[str]] = []
+    for row, states in enumerate(moments):
+        left = list(states)
+        changed = []
+        for column in columns:
+            if column[-1] in left:
+                left.remove(column[-1])
+                column.append(column[-1])
+            else:
+                changed.append(column)
+        for column in changed:
+            beginner = next((state for state in left if column[-1] not in ("", "LISTEN")), "")
+            if beginner:
+                left.remove(beginner)
+            column.append(beginner)
+        columns += [[""] * row + [state] for state in left]
+    return columns
 
 
 def runs(states: list[str]) -> list[tuple[int, int, str]]:
