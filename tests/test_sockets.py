@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from echo import epoll_edge_server, epoll_server, poll_server
-from echo.lab import interest_list, listen, queues, start, states, until, waiting
+from echo.lab import interest_list, kernel, listen, queues, start, states, until, waiting
 
 ESTABLISHED = [("this end", "ESTABLISHED"), ("other end", "ESTABLISHED")]
 
@@ -86,6 +86,17 @@ class TestStates:
         late.connect_ex(listener.getsockname())
         assert until(lambda: ("client", "SYN_SENT") in states(listener))
         assert waiting(listener) == 1
+
+    def test_a_socket_that_the_kernel_lists_twice(self, pair, listener, monkeypatch):
+        """As it does while others on this machine come and go."""
+        table = kernel.tcp_table()
+        monkeypatch.setattr(kernel, "tcp_table", lambda: table + table)
+        assert states(pair[0]) == ESTABLISHED
+        assert states(listener) == [
+            ("server", "LISTEN"),
+            ("server", "ESTABLISHED"),
+            ("client", "ESTABLISHED"),
+        ]
 
     def test_ipv6_as_well(self, closing):
         if not socket.has_ipv6:

@@ -235,13 +235,20 @@ def unread(sockets: list[socket.socket]) -> list[int]:
     return counts
 
 
-def connections() -> Iterator[tuple[tuple[int, int], int]]:
-    """((local port, remote port), state) of every TCP socket here (/proc/net/tcp, proc(5))."""
+def connections(port: int) -> Iterator[tuple[tuple[int, int], int]]:
+    """((local port, remote port), state) of every TCP socket at a port (/proc/net/tcp, proc(5)).
+
+    While others on this machine come and go, the kernel lists some sockets several times.
+    """
+    seen = set()
     for line in tcp_table().splitlines():
-        words = line.split()
-        if words[0] != "sl":  # the heading
-            local, remote = (int(end.rpartition(":")[2], 16) for end in words[1:3])
-            yield (local, remote), int(words[3], 16)
+        if f":{port:04X} " in line:  # there may be thousands
+            words = line.split()
+            socket_of = words[1], words[2], words[9]  # both addresses, and the inode
+            if socket_of not in seen:
+                seen.add(socket_of)
+                local, remote = (int(end.rpartition(":")[2], 16) for end in words[1:3])
+                yield (local, remote), int(words[3], 16)
 
 
 def tcp_table() -> str:

@@ -46,11 +46,13 @@ def states(of: Any) -> list[tuple[str, str]]:
     if isinstance(of, socket.socket) and not listens(of):
         here, there = of.getsockname()[1], of.getpeername()[1]
         ends = {(here, there): "this end", (there, here): "other end"}
-        return in_order((ends[one], state) for one, state in kernel.connections() if one in ends)
+        return in_order(
+            (ends[one], state) for one, state in kernel.connections(here) if one in ends
+        )
     port = of if isinstance(of, int) else getattr(of, "listener", of).getsockname()[1]
     return in_order(
         ("server" if local == port else "client", state)
-        for (local, remote), state in kernel.connections()
+        for (local, remote), state in kernel.connections(port)
         if port in (local, remote)
     )
 
