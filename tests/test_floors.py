@@ -55,6 +55,9 @@ FLOORS = {
     "echo.lab.figures": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},
     "echo.lab.readiness": {"echo.lab.figures", "echo.lab.sockets", "echo.lab.trace"},
     "echo.lab.keepers": {"echo.lab.figures", "echo.lab.sockets"},
+    "echo.lab.connections": {"echo.lab.figures"},
+    "echo.lab.pairs": {"echo.lab.sockets"},
+    "echo.lab.pieces": {"echo.lab.kernel"},
 }
 BELOW_A_SERVER = {"echo.connection", "echo.accept"}
 EXCEPTIONS = {

@@ -87,6 +87,17 @@ class TestStates:
         assert until(lambda: ("client", "SYN_SENT") in states(listener))
         assert waiting(listener) == 1
 
+    def test_a_socket_that_the_kernel_lists_twice(self, pair, listener, monkeypatch):
+        """As it does while others on this machine come and go."""
+        table = kernel.tcp_table()
+        monkeypatch.setattr(kernel, "tcp_table", lambda: table + table)
+        assert states(pair[0]) == ESTABLISHED
+        assert states(listener) == [
+            ("server", "LISTEN"),
+            ("server", "ESTABLISHED"),
+            ("client", "ESTABLISHED"),
+        ]
+
     def test_ipv6_as_well(self, closing):
         if not socket.has_ipv6:
             pytest.skip("this Python has no IPv6")

@@ -20,6 +20,7 @@ NAMES = {
     "bad_clients": ["ordeal"],
     "comparison": ["compare"],
     "conformance": ["check", "examine"],
+    "connections": ["lanes", "places"],
     "crowds": ["crowd"],
     "curves": ["curve", "memory", "ratio", "slope", "verdict"],
     "exercises": [
@@ -33,10 +34,12 @@ NAMES = {
     "figures": ["Phase", "five_models", "timeline"],
     "keepers": ["lists"],
     "kernel": ["queues"],
+    "pairs": ["callers", "connected", "outcome"],
+    "pieces": ["arriving"],
     "readiness": ["flags", "pair", "says", "truth_table"],
-    "show": ["diff", "source"],
-    "sockets": ["interest_list", "listen", "states", "until", "waiting"],
     "series": ["map_of_the_series"],
+    "show": ["diff", "source"],
+    "sockets": ["interest_list", "listen", "sent_again", "state", "states", "until", "waiting"],
     "stepper": ["Stepper"],
     "trace": ["Tape"],
 }

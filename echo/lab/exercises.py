@@ -167,8 +167,11 @@ def several(values: Any) -> list:
     return found
 
 
-def check_lines(name: str, *lines: Any) -> None:
-    """Compare line numbers with those to blame for the fault of an animal of the zoo."""
+def check_lines(name: str, *lines: Any, explained: str = "") -> None:
+    """Compare line numbers with those to blame for the fault of an animal of the zoo.
+
+    `explained`: the heading of the section that tells why, where no tape does.
+    """
     text = zoo.load(name).__source__
     blame = {
         text[: text.index(piece) + len(piece)].count("\n") for piece in zoo.ANIMALS[name].fault
@@ -191,5 +194,7 @@ def check_lines(name: str, *lines: Any) -> None:
         print(f"\nRight: {'these lines do' if len(blame) > 1 else 'this line does'} it.")
     elif missing < len(blame):
         print(f"\nNot yet: {missing} of {len(blame)} is missing." if missing else "\nAnd no other.")
+    elif explained:
+        print(f'\nNot yet. "{explained}" shows why.')
     else:
         print("\nNot yet. On the tape, follow that client through the last turn of the loop.")

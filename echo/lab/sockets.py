@@ -13,6 +13,7 @@ import inspect
 import re
 import select
 import socket
+import struct
 import textwrap
 import time
 from collections.abc import Callable
@@ -53,6 +54,24 @@ def states(of: Any) -> list[tuple[str, str]]:
         ("server" if local == port else "client", state)
         for (local, _), state in kernel.connections(port)
     )
+
+
+def state(sock: socket.socket) -> str:
+    """The TCP state of this end alone, asked of the socket itself: "CLOSE_WAIT".
+
+    So it can also be asked while nobody has answered, and when the other end is gone.
+    """
+    return STATES[tcp_info(sock)[0]]
+
+
+def sent_again(sock: socket.socket) -> int:
+    """How often the kernel has sent something again for want of an answer, a SYN as well
+    (tcpi_total_retrans, include/uapi/linux/tcp.h)."""
+    return struct.unpack_from("I", tcp_info(sock), 100)[0]
+
+
+def tcp_info(sock: socket.socket) -> bytes:
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
 
 
 def in_order(ends: Any) -> list[tuple[str, str]]:

@@ -25,6 +25,55 @@ TRY_FIRST = "if conn.unsent:  # most of the time there is room: try before you a
 IMPORT_READ = "from echo.connection import READ\n"
 IMPORT_BOTH = "from echo.connection import READ, WRITE\n"
 
+BLOCKING: dict[str, Animal] = {
+    "keeps_its_guests": Animal(
+        "blocking_server",
+        "Keeps a list of all its clients, and in it their sockets, which nobody closes.",
+        (
+            Change(
+                "blocking_server",
+                "from echo.accept import accept\n\n\n",
+                "from echo.accept import accept\n\nguests = []\n\n\n",
+            ),
+            Change(
+                "blocking_server",
+                """\
+        with accept(listener) as sock:  # sleeps until somebody connects
+            echo(sock)
+""",
+                """\
+        sock = accept(listener)  # sleeps until somebody connects
+        guests.append(sock)
+        echo(sock)
+""",
+            ),
+        ),
+        caught_by="closes_when_the_client_has_finished",
+        fault=("guests.append(sock)\n",),
+    ),
+    "hears_them_out": Animal(
+        "blocking_server",
+        "Answers when its client has finished; a client that waits for an answer never does.",
+        (
+            Change(
+                "blocking_server",
+                """\
+        while data := sock.recv(64 * 1024):  # sleeps until it sends something
+            sock.sendall(data)  # sleeps until the kernel has taken every byte
+""",
+                """\
+        message = b""
+        while data := sock.recv(64 * 1024):  # sleeps until it sends something
+            message += data
+        sock.sendall(message)  # sleeps until the kernel has taken every byte
+""",
+            ),
+        ),
+        caught_by="sends_back_what_it_receives",
+        fault=("            message += data\n", "        sock.sendall(message)"),
+    ),
+}
+
 SELECT: dict[str, Animal] = {
     "plain_select": Animal(
         "select_server",
@@ -522,28 +571,4 @@ COROUTINE: dict[str, Animal] = {
     ),
 }
 
-BLOCKING: dict[str, Animal] = {
-    "hears_them_out": Animal(
-        "blocking_server",
-        "Answers when its client has finished; a client that waits for an answer never does.",
-        (
-            Change(
-                "blocking_server",
-                """\
-        while data := sock.recv(64 * 1024):  # sleeps until it sends something
-            sock.sendall(data)  # sleeps until the kernel has taken every byte
-""",
-                """\
-        message = b""
-        while data := sock.recv(64 * 1024):  # sleeps until it sends something
-            message += data
-        sock.sendall(message)  # sleeps until the kernel has taken every byte
-""",
-            ),
-        ),
-        caught_by="sends_back_what_it_receives",
-        fault=("            message += data\n", "        sock.sendall(message)"),
-    ),
-}
-
-ANIMALS: dict[str, Animal] = SELECT | POLL | EPOLL | EPOLL_EDGE | COROUTINE | BLOCKING
+ANIMALS: dict[str, Animal] = BLOCKING | SELECT | POLL | EPOLL | EPOLL_EDGE | COROUTINE
