@@ -366,7 +366,7 @@ def sends_back_a_message_longer_than_the_buffers(server: Subject) -> None:
     """,
 )
 def serves_a_second_client_while_the_first_is_silent(server: Subject) -> None:
-    """The reason for this course."""
+    """The reason for this series."""
     silent = server.connect()
     client = server.connect()
     client.says(b"hello")
