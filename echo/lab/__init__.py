@@ -24,6 +24,7 @@ NAMES = {
     "exercises": ["check_answer", "check_change", "check_function", "check_lines", "predicted"],
     "figures": ["Phase", "five_models", "timeline"],
     "kernel": ["queues"],
+    "reading": ["Reader", "check_reader", "observe", "posix_aio"],
     "show": ["diff", "source"],
     "sockets": ["interest_list", "listen", "states", "until", "waiting"],
     "stepper": ["Stepper"],
