@@ -67,7 +67,7 @@ class TestObserve:
     def test_a_blocking_reader_copies_in_the_call_in_which_it_slept(self):
         waiting, copying = observe(blocking)
         assert waiting == Phase("asleep in recvfrom", [], 0)
-        assert copying == Phase("", ["recvfrom (the one it slept in)"], 0)
+        assert copying == Phase("", ["recvfrom (the same call)"], 0)
 
     def test_a_notice_comes_before_the_copy(self):
         """The thread is held between the two, so it is no race."""
@@ -100,6 +100,11 @@ class TestObserve:
 
         with pytest.raises(Crashed, match=r"NameError: name 'con' is not defined .*line \d+"):
             observe(misspells)
+
+    def test_what_was_returned_must_be_the_byte(self):
+        """Else nothing is known of who copied it."""
+        with pytest.raises(ValueError, match=r"returned None; what came was b'!'"):
+            observe(lambda conn: conn.recv(1) and None)
 
     def test_can_be_drawn_and_read(self):
         seen = observe(blocking)

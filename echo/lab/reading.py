@@ -190,7 +190,8 @@ def observe(read: Callable) -> Observed:
 
     Where io_uring is refused, what was recorded elsewhere of the lesson's own two readers on it
     is returned, and a line `recorded: ...` printed.  Raises Crashed for what the function
-    raises, TimeoutError if it has not read the byte within 5 seconds.
+    raises, TimeoutError if it has not returned within 5 seconds, ValueError if what it has
+    returned is not the byte.
     """
     try:
         with Reader(read) as reader:
@@ -219,11 +220,13 @@ def watched(reader: Reader) -> Observed:
     tape.open_gate()
     until(lambda: reader.done)
     reader.raise_crash()
+    if reader.result != BYTE:
+        raise ValueError(f"{reader.name} returned {reader.result!r}; what came was {BYTE!r}")
     left = reader.unread()
     if READS not in tape.names():
         where = ELSEWHERE if where == "running" else TOLD
         return Observed(waiting, Phase(where, (), left))
-    calls = [f"{READS} (the one it slept in)" if inside else READS]
+    calls = [f"{READS} (the same call)" if inside else READS]
     return Observed(waiting, Phase("", calls, (arrived, left) if held else left))
 
 
