@@ -52,14 +52,13 @@ class Observed(NamedTuple):
 
     def __str__(self) -> str:
         names = "waiting", "copying"
-        lines = [f"{name}: {'; '.join(told(phase))}" for name, phase in zip(names, self)]  # noqa: B905
-        return "\n".join(lines)
+        pairs = zip(names, self, strict=True)
+        return "\n".join(f"{name}: {'; '.join(told(phase))}" for name, phase in pairs)
 
     __repr__ = __str__
 
 
-# What observe() says of readers on io_uring, by name, recorded where there is one; a test
-# compares.
+# What observe() says of the lesson's readers on io_uring, by their names; a test compares.
 RECORDED = {
     "asynchronous": Observed(Phase("running", ("io_uring_enter",), 0), Phase(ELSEWHERE, (), 0)),
     "completion": Observed(Phase("asleep in io_uring_enter", (), 0), Phase(TOLD, (), 0)),
@@ -275,8 +274,10 @@ def sleeps(reader: Reader) -> str:
     """Not in a recv() that was made blocking again, nor for a moment at a time."""
     if os.get_blocking(reader.conn.fileno()):
         return f"the socket is blocking now: the thread is {reader.waits()}"
-    asked = reader.asked()
-    if reader.waits() != "running":
+    asked, where = reader.asked(), reader.waits()
+    if "nanosleep" in where:
+        return f"it is {where}, whether a byte comes or not"
+    if where != "running":
         time.sleep(A_MOMENT)
         if reader.asked() == asked:
             return ""

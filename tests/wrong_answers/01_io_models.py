@@ -27,7 +27,27 @@ def read(conn):
         except BlockingIOError:
             time.sleep(0.01)
 """,
+            "it is asleep in clock_nanosleep, whether a byte comes or not",
+        ),
+        (
+            """
+def read(conn):
+    while True:
+        try:
+            return conn.recv(1)
+        except BlockingIOError:
+            pass
+""",
             "nothing has arrived, and it goes on asking: calls recvfrom = EAGAIN",
+        ),
+        (
+            """
+def read(conn):
+    while not select.select([conn], [], [], 0.01)[0]:
+        pass
+    return conn.recv(1)
+""",
+            "nothing has arrived, and it goes on asking: calls pselect6",
         ),
         (
             """
