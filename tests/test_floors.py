@@ -58,6 +58,14 @@ FLOORS = {
     "echo.lab.connections": {"echo.lab.figures"},
     "echo.lab.pairs": {"echo.lab.sockets"},
     "echo.lab.pieces": {"echo.lab.kernel"},
+    "echo.lab.reading": {
+        "echo.lab.kernel",
+        "echo.lab.background",
+        "echo.lab.conformance",
+        "echo.lab.figures",  # Phase, what five_models draws
+        "echo.lab.sockets",
+        "echo.lab.trace",
+    },
 }
 BELOW_A_SERVER = {"echo.connection", "echo.accept"}
 EXCEPTIONS = {

@@ -37,6 +37,7 @@ NAMES = {
     "pairs": ["callers", "connected", "outcome"],
     "pieces": ["arriving"],
     "readiness": ["flags", "pair", "says", "truth_table"],
+    "reading": ["Reader", "check_reader", "observe", "posix_aio"],
     "series": ["map_of_the_series"],
     "show": ["diff", "source"],
     "sockets": ["interest_list", "listen", "sent_again", "state", "states", "until", "waiting"],

@@ -548,6 +548,55 @@ EPOLL_EDGE: dict[str, Animal] = {
     ),
 }
 
+SIGIO: dict[str, Animal] = {
+    "one_for_each_signal": Animal(
+        "sigio_server",
+        "Takes a signal for news of one client, and waits for the next one when it has served it.",
+        (
+            Change(
+                "sigio_server",
+                """\
+        moved = True
+        while moved:
+            moved = False
+            for conn in accept_all(listener):
+                connections[conn.fileno()] = conn
+                notify(conn)
+                moved = True
+
+            for fd, conn in list(connections.items()):
+                if conn.wanted() & READ:
+                    moved |= conn.receive()
+                if conn.unsent:
+                    moved |= conn.send()
+
+                if not conn.wanted():
+                    del connections[fd]
+                    conn.sock.close()
+""",
+                """\
+        for conn in accept_all(listener):
+            connections[conn.fileno()] = conn
+            notify(conn)
+
+        for fd, conn in list(connections.items()):
+            moved = conn.wanted() & READ and conn.receive()
+            if conn.unsent:
+                moved = conn.send()
+
+            if not conn.wanted():
+                del connections[fd]
+                conn.sock.close()
+            if moved:  # so it was this one
+                break
+""",
+            ),
+        ),
+        caught_by="answers_a_client_that_sends_and_finishes_at_once",
+        fault=("            if moved:  # so it was this one\n                break\n",),
+    ),
+}
+
 COROUTINE: dict[str, Animal] = {
     "forgets_to_await": Animal(
         "coroutine_server",
@@ -571,4 +620,4 @@ COROUTINE: dict[str, Animal] = {
     ),
 }
 
-ANIMALS: dict[str, Animal] = BLOCKING | SELECT | POLL | EPOLL | EPOLL_EDGE | COROUTINE
+ANIMALS: dict[str, Animal] = BLOCKING | SELECT | POLL | EPOLL | EPOLL_EDGE | SIGIO | COROUTINE

@@ -1,0 +1,348 @@
+"""One thread, one socket, one byte that comes late: a way to read it, looked at from outside.
+
+    def blocking(conn):
+        return conn.recv(1)
+
+    seen = observe(blocking)        # starts it, looks, sends the byte, looks again
+    seen.waiting.where              # "asleep in recvfrom"
+    five_models({"blocking": seen})
+
+    reader = Reader(blocking)       # the same by hand
+    where_is(reader)
+    reader.client.send(b"!")
+    reader.result                   # b"!"
+
+A way to read is a function of a connected socket that returns what it has read.  It runs as it
+stands; only in front of its recv() it can be held for a moment, so that one sees what the kernel
+still holds after the thread has been told and before it has copied.
+"""
+
+import contextlib
+import ctypes
+import functools
+import hashlib
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from echo.lab import kernel
+from echo.lab.background import Crashed, Server, settle, where_is
+from echo.lab.conformance import is_stub
+from echo.lab.figures import Phase, told
+from echo.lab.sockets import until
+from echo.lab.trace import REAL, Tape
+
+READS = "recvfrom"  # Python's recv()
+BYTE = b"!"
+A_MOMENT = 0.1  # seconds in which who sleeps makes no call
+REFUSED = "no io_uring here"  # so begins what echo.ring says where there is none
+ELSEWHERE = "at work on something else"  # as in waiting, where it was running
+TOLD = "told that it is done"
+
+
+class Observed(NamedTuple):
+    """The two phases of a read, as five_models() draws them."""
+
+    waiting: Phase
+    copying: Phase
+
+    def __str__(self) -> str:
+        names = "waiting", "copying"
+        pairs = zip(names, self, strict=True)
+        return "\n".join(f"{name}: {'; '.join(told(phase))}" for name, phase in pairs)
+
+    __repr__ = __str__
+
+
+# What observe() says of the lesson's readers on io_uring, by their names; a test compares.
+RECORDED = {
+    "asynchronous": Observed(Phase("running", ("io_uring_enter",), 0), Phase(ELSEWHERE, (), 0)),
+    "completion": Observed(Phase("asleep in io_uring_enter", (), 0), Phase(TOLD, (), 0)),
+}
+
+
+class GatedTape(Tape):
+    """A tape whose thread can be held in front of its next recv()."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._may_read = threading.Event()
+        self._may_read.set()
+        self._held: dict[int, str] = {}
+        self.rings: list[Any] = []  # every echo.ring.Ring that was entered
+
+    def call(self, name: str, who: str, make: Callable, *args: Any, **options: Any) -> Any:
+        if name == READS and not self._may_read.is_set():
+            tid = threading.get_native_id()
+            self._held[tid] = name
+            self._may_read.wait()
+            self._held.pop(tid, None)
+        if name == "io_uring_enter" and args[0] not in self.rings:
+            self.rings.append(args[0])
+        return super().call(name, who, make, *args, **options)
+
+    def hold(self) -> None:
+        """From now on nobody gets to a recv(); who is inside of one stays there."""
+        self._may_read.clear()
+
+    def open_gate(self, server: Server | None = None) -> None:
+        self._may_read.set()
+
+    def at_gate(self) -> dict[int, str]:
+        return dict(self._held)
+
+
+class Reads:
+    """serve(listener) made of read(conn): one client, one read, and then nothing any more."""
+
+    def __init__(self, read: Callable, blocking: bool) -> None:
+        functools.update_wrapper(self, read)
+        self.__code__, self.__globals__ = read.__code__, read.__globals__  # its lines, its names
+        self.read, self.blocking = read, blocking
+        self.conn: socket.socket | None = None
+        self.result: Any = None
+        self.done = False
+
+    def __call__(self, listener: socket.socket) -> None:
+        self.conn, _ = listener.accept()
+        self.conn.setblocking(self.blocking)
+        self.result = self.read(self.conn)
+        self.done = True
+        poller = REAL["poll"]()  # no call of the reader's, so not on its tape
+        poller.register(self.conn, 0)
+        poller.poll()  # sleeps until we hang up
+
+
+class Reader(Server):
+    """A thread that runs read(conn) for one client, which is connected and has sent nothing."""
+
+    tape: GatedTape
+
+    def __init__(self, read: Callable, blocking: bool = True) -> None:
+        """`blocking`: whether the socket is, when the function gets it."""
+        self._reads = Reads(read, blocking)
+        super().__init__(self._reads, GatedTape())
+        try:
+            self.client = self.connect()
+        except BaseException:
+            self.end()
+            raise
+
+    @property
+    def conn(self) -> socket.socket:
+        """The socket from which the thread reads."""
+        assert self._reads.conn is not None
+        return self._reads.conn
+
+    @property
+    def result(self) -> Any:
+        """What the function has returned; None before."""
+        return self._reads.result
+
+    def others(self) -> list[str]:
+        """The calls in which other threads of this process sleep for the same socket.
+
+        They need not be Python's: a library may have started them.
+        """
+        found = []
+        for tid in map(int, os.listdir("/proc/self/task")):
+            with contextlib.suppress(ProcessLookupError, kernel.NotTold):
+                sleep = None if tid in self.tids() else kernel.sleeping(tid)
+                if sleep and sleep.call in kernel.ONE and sleep.arguments[0] == self.conn.fileno():
+                    found.append(sleep.call)
+        return found
+
+    def asked(self) -> int:
+        """How many calls it has made so far."""
+        return len(self.tape) + self.tape.missed
+
+    @property
+    def done(self) -> bool:
+        """Whether the function has returned, or raised."""
+        return self._reads.done or self.crash is not None
+
+    def unread(self) -> int:
+        """Bytes that the kernel holds for the thread (FIONREAD)."""
+        return kernel.queues(self.conn).unread
+
+    def waits(self) -> str:
+        """What where_is() says, without for whom: there is nobody else."""
+        return where_is(self).partition(", waiting")[0]
+
+    def end(self) -> bool:
+        ended = super().end()
+        if ended:
+            for client in self.clients():
+                socket.socket.close(client)
+            for ring in self.tape.rings:
+                ring.close()  # takes back what nobody waits for any longer
+            self.tape.rings.clear()
+        return ended
+
+
+def observe(read: Callable) -> Observed:
+    """Run a way to read, have the byte come late, and tell what was seen in both phases.
+
+    Where io_uring is refused, what was recorded elsewhere of the lesson's own two readers on it
+    is returned, and a line `recorded: ...` printed.  Raises Crashed for what the function
+    raises, TimeoutError if it has not returned within 5 seconds, ValueError if what it has
+    returned is not the byte.
+    """
+    try:
+        with Reader(read) as reader:
+            return watched(reader)
+    except Crashed as crash:
+        if REFUSED in str(crash) and read.__name__ in RECORDED:
+            print(f"recorded: {REFUSED}{str(crash).partition(REFUSED)[2].partition(' (')[0]}")
+            return RECORDED[read.__name__]
+        raise
+
+
+def watched(reader: Reader) -> Observed:
+    """Look at a reader that waits, send the byte, and look again."""
+    reader.raise_crash()
+    tape = reader.tape
+    where, unread = reader.waits(), reader.unread()
+    inside = where == f"asleep in {READS}"  # it will copy before it returns: no gate on the way
+    tape.hold()
+    settle(reader)  # who asks all the time stands at the gate now
+    waiting = Phase(where, [call for call in tape if call.name != "accept4"], unread)
+    tape.clear()
+
+    reader.client.send(BYTE)
+    until(lambda: tape.at_gate() or reader.done)
+    arrived, held = reader.unread(), bool(tape.at_gate())
+    tape.open_gate()
+    until(lambda: reader.done)
+    reader.raise_crash()
+    if reader.result != BYTE:
+        raise ValueError(f"{reader.name} returned {reader.result!r}; what came was {BYTE!r}")
+    left = reader.unread()
+    if READS not in tape.names():
+        where = ELSEWHERE if where == "running" else TOLD
+        return Observed(waiting, Phase(where, (), left))
+    calls = [f"{READS} (the same call)" if inside else READS]
+    return Observed(waiting, Phase("", calls, (arrived, left) if held else left))
+
+
+def check_reader(read: Callable) -> None:
+    """Judge a reader for a non-blocking socket: it sleeps, and takes no hint for a promise."""
+    if is_stub(read):
+        print(f"Not attempted yet: replace the ... in {read.__name__}().")
+        return
+    for what, trial in TRIALS.items():
+        try:
+            reader = Reader(read, blocking=False)
+            try:
+                said = reader.crash or trial(reader)
+            finally:
+                reader.end()
+        except Crashed as crash:
+            said = str(crash)
+        except TimeoutError:
+            said = "a byte has come, and it does not take notice"
+        if said:
+            print(f"FAIL  {what}\n\n      {said.replace('the server', 'the reader')}")
+            return
+        print(f"pass  {what}")
+    print(f"\nRight: {len(TRIALS)} of {len(TRIALS)}.")
+
+
+def returns(reader: Reader, expected: bytes) -> str:
+    """Empty if it returns what it should, else what came instead."""
+    try:
+        until(lambda: reader.done, seconds=2)
+    except TimeoutError:
+        return f"expected {expected!r}; it has returned nothing and is {reader.waits()}"
+    if reader.crash:
+        return reader.crash
+    return "" if reader.result == expected else f"expected {expected!r}, came {reader.result!r}"
+
+
+def a_late_byte(reader: Reader) -> str:
+    if reader.done:
+        return f"nothing had arrived yet, and it returned {reader.result!r}"
+    reader.client.send(BYTE)
+    return returns(reader, BYTE)
+
+
+def sleeps(reader: Reader) -> str:
+    """Not in a recv() that was made blocking again, nor for a moment at a time."""
+    if os.get_blocking(reader.conn.fileno()):
+        return f"the socket is blocking now: the thread is {reader.waits()}"
+    asked, where = reader.asked(), reader.waits()
+    if "nanosleep" in where:
+        return f"it is {where}, whether a byte comes or not"
+    if where != "running":
+        time.sleep(A_MOMENT)
+        if reader.asked() == asked:
+            return ""
+    return f"nothing has arrived, and it goes on asking: {told(Phase('', reader.tape[-1:]))[1]}"
+
+
+def told_in_vain(reader: Reader) -> str:
+    """Somebody else takes the byte between the notice and the recv()."""
+    tape = reader.tape
+    tape.hold()
+    reader.client.send(BYTE)
+    until(lambda: tape.at_gate() or reader.done)
+    if reader.done:
+        return reader.crash or f"it returned {reader.result!r} without a conn.recv()"
+    socket.socket.recv(reader.conn, 1)
+    tape.open_gate()
+    settle(reader)
+    if reader.crash:
+        return f"another thread was faster, and then {reader.crash}"
+    if reader.done:
+        return f"another thread was faster, and it returned {reader.result!r}"
+    reader.client.send(BYTE)
+    return returns(reader, BYTE)
+
+
+def the_end(reader: Reader) -> str:
+    reader.client.shutdown(socket.SHUT_WR)
+    return returns(reader, b"")
+
+
+TRIALS = {
+    "returns a byte that comes late": a_late_byte,
+    "sleeps until it comes, and leaves the socket non-blocking": sleeps,
+    "waits on if another thread has taken the byte": told_in_vain,
+    'returns b"" at the end': the_end,
+}
+
+
+# -- POSIX AIO -----------------------------------------------------------------------------------
+
+
+def posix_aio(conn: socket.socket) -> bytes:
+    """Read one byte with aio_read(3), and do something else until it is there."""
+    memory = ctypes.create_string_buffer(1)
+    aio_read(conn.fileno(), memory)
+    while not memory.raw[0]:
+        hashlib.sha256(bytes(1_000_000))
+    return memory.raw
+
+
+def aio_read(fd: int, memory: Any) -> None:
+    """Begin to read from `fd` into a buffer of ctypes.
+
+    struct aiocb as in <aio.h> of 64-bit glibc: aio_fildes, aio_buf, aio_nbytes and, at 44,
+    sigev_notify, where 1 is SIGEV_NONE.  Before glibc 2.34 the function was in librt.
+    """
+    request = ctypes.create_string_buffer(256)
+    struct.pack_into("i12xQQ", request, 0, fd, ctypes.addressof(memory), len(memory))
+    struct.pack_into("i", request, 44, 1)
+    _lent.append((request, memory))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "aio_read"):
+        libc = ctypes.CDLL("librt.so.1", use_errno=True)
+    if libc.aio_read(request):
+        raise OSError(ctypes.get_errno(), "aio_read() failed")
+
+
+_lent: list[Any] = []  # the C library may write to these as long as it lives

@@ -1,0 +1,163 @@
+"""A reader is looked at from outside: where it waits, who copies, and what the kernel holds."""
+
+import ctypes
+import hashlib
+import select
+import socket
+
+import pytest
+
+from echo.lab import Reader, check_reader, five_models, observe, posix_aio, until, where_is
+from echo.lab.background import Crashed
+from echo.lab.figures import Phase
+from echo.lab.reading import ELSEWHERE, RECORDED
+from echo.ring import RECV, Ring
+
+pytestmark = pytest.mark.timing
+
+
+def blocking(conn):
+    return conn.recv(1)
+
+
+def nonblocking(conn):
+    conn.setblocking(False)
+    while True:
+        try:
+            return conn.recv(1)
+        except BlockingIOError:
+            pass
+
+
+def multiplexing(conn):
+    select.select([conn], [], [])
+    return conn.recv(1)
+
+
+def asynchronous(conn):
+    ring, memory = Ring(), ctypes.create_string_buffer(1)
+    ring.submit(RECV, conn.fileno(), memory)
+    ring.enter(0)
+    while not memory.raw[0]:
+        hashlib.sha256(bytes(1_000_000))
+    return memory.raw
+
+
+def completion(conn):
+    ring, memory = Ring(), ctypes.create_string_buffer(1)
+    ring.submit(RECV, conn.fileno(), memory)
+    ring.enter(1)
+    return memory.raw
+
+
+def refused(conn):
+    raise OSError(1, "no io_uring here: a seccomp filter or kernel.io_uring_disabled forbids it")
+
+
+@pytest.fixture
+def server_ends():
+    """What was started is ended, whatever the test has found."""
+    readers = []
+    yield lambda read: readers.append(Reader(read)) or readers[-1]
+    for reader in readers:
+        assert reader.end()
+
+
+class TestObserve:
+    def test_a_blocking_reader_copies_in_the_call_in_which_it_slept(self):
+        waiting, copying = observe(blocking)
+        assert waiting == Phase("asleep in recvfrom", [], 0)
+        assert copying == Phase("", ["recvfrom (the same call)"], 0)
+
+    def test_a_notice_comes_before_the_copy(self):
+        """The thread is held between the two, so it is no race."""
+        waiting, copying = observe(multiplexing)
+        assert waiting == Phase("asleep in pselect6", [], 0)
+        assert copying == Phase("", ["recvfrom"], (1, 0))
+
+    def test_who_asks_all_the_time_is_held_before_it_asks_again(self):
+        waiting, copying = observe(nonblocking)
+        assert waiting.where == "running"
+        assert {str(call) for call in waiting.calls} == {"recvfrom(client 1) = EAGAIN"}
+        assert copying == Phase("", ["recvfrom"], (1, 0))
+
+    def test_by_io_uring_the_bytes_are_there_when_the_thread_is_told(self):
+        """What is recorded for machines without it is what comes out here."""
+        seen = observe(completion)
+        assert str(seen) == str(RECORDED["completion"])
+        assert str(observe(asynchronous)) == str(RECORDED["asynchronous"])
+
+    def test_where_io_uring_is_refused_what_was_recorded_is_shown(self, capsys, monkeypatch):
+        monkeypatch.setattr(refused, "__name__", "completion")
+        assert observe(refused) == RECORDED["completion"]
+        printed = capsys.readouterr().out
+        assert printed.startswith("recorded: no io_uring here: a seccomp filter")
+        assert printed.count("\n") == 1
+
+    def test_an_error_of_the_function_is_told_with_its_line(self):
+        def misspells(conn):
+            return con.recv(1)  # noqa: F821
+
+        with pytest.raises(Crashed, match=r"NameError: name 'con' is not defined .*line \d+"):
+            observe(misspells)
+
+    def test_what_was_returned_must_be_the_byte(self):
+        """Else nothing is known of who copied it."""
+        with pytest.raises(ValueError, match=r"returned None; what came was b'!'"):
+            observe(lambda conn: conn.recv(1) and None)
+
+    def test_can_be_drawn_and_read(self):
+        seen = observe(blocking)
+        assert "asleep in recvfrom" in str(five_models({"blocking": seen}))
+        assert str(seen).splitlines()[0] == "waiting: asleep in recvfrom; kernel holds 0 bytes"
+
+
+class TestReader:
+    def test_is_a_server_like_any_other(self, server_ends):
+        reader = server_ends(blocking)
+        assert where_is(reader) == "asleep in recvfrom, waiting for client 1"
+        assert reader.result is None
+        reader.client.send(b"!")
+        assert (reader.result, reader.done, reader.unread()) == (b"!", True, 0)
+        assert [str(call) for call in reader.tape[1:]] == ["recvfrom(client 1) = 1"]
+
+    def test_blocking_thread_is_woken_to_copy_and_sleeps_again(self, server_ends):
+        """All in one call: this is how the lesson shows who copies."""
+        memory = bytearray(2)
+        reader = server_ends(lambda conn: conn.recv_into(memory, 2, socket.MSG_WAITALL))
+        slept = reader.times_slept()
+        reader.client.send(b"a")
+        assert where_is(reader) == "asleep in recvfrom, waiting for client 1"
+        assert (bytes(memory), reader.times_slept() - slept) == (b"a\0", 1)
+
+    def test_gives_its_io_uring_back(self, server_ends):
+        reader = server_ends(completion)
+        (ring,) = reader.tape.rings
+        assert ring.lent
+        assert reader.end()
+        assert not ring.lent
+
+    def test_names_the_helper_of_posix_aio(self, server_ends):
+        """It is no thread of Python's (aio(7))."""
+        reader = server_ends(posix_aio)
+        assert until(reader.others) == ["read"]
+        assert observe(posix_aio).copying == Phase(ELSEWHERE, (), 0)
+        assert server_ends(blocking).others() == []
+
+
+class TestCheckReader:
+    @pytest.mark.parametrize("read", [lambda conn: None, nonblocking], ids=["at once", "spins"])
+    def test_stops_at_the_first_thing_that_is_wrong(self, read, capsys):
+        check_reader(read)
+        assert "FAIL" in capsys.readouterr().out
+
+    def test_says_what_it_was_given_instead_of_a_recv(self, capsys):
+        def by_read(conn):
+            import os
+
+            while True:
+                select.select([conn], [], [])
+                return os.read(conn.fileno(), 1)
+
+        check_reader(by_read)
+        assert "without a conn.recv()" in capsys.readouterr().out
