@@ -53,7 +53,7 @@ FLOORS = {
     },
     "echo.lab.series": {"echo.lab.figures"},
     "echo.lab.figures": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},
-    "echo.lab.readiness": {"echo.lab.figures", "echo.lab.sockets", "echo.lab.trace"},
+    "echo.lab.readiness": {"echo.lab.figures", "echo.lab.trace"},
     "echo.lab.keepers": {"echo.lab.figures", "echo.lab.sockets"},
     "echo.lab.connections": {"echo.lab.figures"},
     "echo.lab.pairs": {"echo.lab.sockets"},

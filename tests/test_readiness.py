@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from echo.lab import flags, pair, says, truth_table
+from echo.lab import connected, flags, says, truth_table
 from echo.lab.readiness import CASES, Flags
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -16,7 +16,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 @pytest.fixture
 def ends():
     """The two ends of a TCP connection."""
-    here, there = pair()
+    there, here = connected()
     with here, there:
         yield here, there
 

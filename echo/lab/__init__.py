@@ -36,7 +36,7 @@ NAMES = {
     "kernel": ["queues"],
     "pairs": ["callers", "connected", "outcome"],
     "pieces": ["arriving"],
-    "readiness": ["flags", "pair", "says", "truth_table"],
+    "readiness": ["flags", "says", "truth_table"],
     "reading": ["Reader", "check_reader", "observe", "posix_aio"],
     "series": ["map_of_the_series"],
     "show": ["diff", "source"],

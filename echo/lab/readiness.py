@@ -1,6 +1,6 @@
 """What poll() says of a descriptor, flag by flag, and the table of it, drawn.
 
-    here, there = pair()                         # the two ends of a TCP connection
+    there, here = connected()                    # the two ends of a TCP connection
     says(here)                                   # OUT
     flags(17)                                    # IN|HUP
     truth_table({"idle": says(here)})
@@ -10,12 +10,11 @@ Flags go by their names without POLL, in the order in which a tape shows them.
 
 import re
 import select
-import socket
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from echo.lab import sockets, trace
+from echo.lab import trace
 from echo.lab.figures import EDGE, LETTER, Drawing, Sheet
 from echo.lab.trace import REAL
 
@@ -82,14 +81,6 @@ CASES = {
     (0, False, True, True): Flags("OUT"),
     (0, True, True, True): Flags("IN|OUT|HUP|RDHUP"),
 }
-
-
-def pair() -> tuple[socket.socket, socket.socket]:
-    """A TCP connection on loopback: the end that accept() returned, and the client's."""
-    with sockets.listen() as listener:
-        there = socket.create_connection(listener.getsockname())
-        here, _ = listener.accept()
-    return here, there
 
 
 def flags(events: int) -> Flags:
