@@ -35,10 +35,10 @@ def read_exactly(sock, n):
     ],
     2: [
         (
-            "line = 17",
-            'no   line 17: echo(sock)\n\nNot yet. "A connection lives at two ends" shows why.',
+            "line = 16",
+            'no   line 16: echo(guests[-1])\n\nNot yet. "A connection lives at two ends" shows',
         ),
-        ("line = 15", "no   line 15: sock = accept(listener)"),
+        ("line = 9", "no   line 9: guests = []"),
     ],
     3: [
         (

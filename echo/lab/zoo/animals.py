@@ -42,14 +42,13 @@ BLOCKING: dict[str, Animal] = {
             echo(sock)
 """,
                 """\
-        sock = accept(listener)  # sleeps until somebody connects
-        guests.append(sock)
-        echo(sock)
+        guests.append(accept(listener))  # sleeps until somebody connects
+        echo(guests[-1])
 """,
             ),
         ),
         caught_by="closes_when_the_client_has_finished",
-        fault=("guests.append(sock)\n",),
+        fault=("guests.append(accept(listener))  # sleeps until somebody connects\n",),
     ),
     "hears_them_out": Animal(
         "blocking_server",
