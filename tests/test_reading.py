@@ -67,7 +67,7 @@ class TestObserve:
     def test_a_blocking_reader_copies_in_the_call_in_which_it_slept(self):
         waiting, copying = observe(blocking)
         assert waiting == Phase("asleep in recvfrom", [], 0)
-        assert copying == Phase("", ["recvfrom (the same call)"], 0)
+        assert copying == Phase("", ["recvfrom (the same call)"])
 
     def test_a_notice_comes_before_the_copy(self):
         """The thread is held between the two, so it is no race."""
@@ -161,3 +161,27 @@ class TestCheckReader:
 
         check_reader(by_read)
         assert "without a conn.recv()" in capsys.readouterr().out
+
+    def test_one_byte_is_asked_for(self, capsys):
+        """Whoever takes all that is there has taken what the next reader waits for."""
+
+        def greedy(conn):
+            while True:
+                select.select([conn], [], [])
+                try:
+                    return conn.recv(100)
+                except BlockingIOError:
+                    pass
+
+        check_reader(greedy)
+        assert "expected b'!', came b'!?'" in capsys.readouterr().out
+
+    def test_a_time_limit_is_no_hint_to_distrust(self, capsys):
+        """Python's recv() with a timeout polls and reads; nobody can be held between the two."""
+
+        def patient(conn):
+            conn.settimeout(5)
+            return conn.recv(1)
+
+        check_reader(patient)
+        assert "with settimeout() Python sleeps and reads in one step" in capsys.readouterr().out

@@ -152,7 +152,9 @@ def check_answer(answer: Any, measured: Any, explained: str) -> None:
     if missing == 0 and all(one in right for one in said):
         print("\nRight.")
         return
-    what = f"{missing} of {len(right)} is missing" if missing else "not all of these belong there"
+    what = "not all of these belong there"
+    if missing:
+        what = f"{missing} of {len(right)} {'is' if missing == 1 else 'are'} missing"
     print(f"\nNot yet: {what}.")
     print(f'"{explained}" shows why.')
 
@@ -167,10 +169,16 @@ def several(values: Any) -> list:
     return found
 
 
-def check_lines(name: str, *lines: Any, explained: str = "") -> None:
+def check_lines(
+    name: str,
+    *lines: Any,
+    explained: str = "",
+    follow: str = "that client through the last turn of the loop",
+) -> None:
     """Compare line numbers with those to blame for the fault of an animal of the zoo.
 
-    `explained`: the heading of the section that tells why, where no tape does.
+    `explained`: the heading of the section that tells why, where no tape does.  `follow`: what
+    to look for on the tape, where there is one.
     """
     text = zoo.load(name).__source__
     blame = {
@@ -197,4 +205,4 @@ def check_lines(name: str, *lines: Any, explained: str = "") -> None:
     elif explained:
         print(f'\nNot yet. "{explained}" shows why.')
     else:
-        print("\nNot yet. On the tape, follow that client through the last turn of the loop.")
+        print(f"\nNot yet. On the tape, follow {follow}.")

@@ -32,6 +32,26 @@ def read(conn):
         (
             """
 def read(conn):
+    conn.settimeout(5)
+    return conn.recv(1)
+""",
+            "with settimeout() Python sleeps and reads in one step",
+        ),
+        (
+            """
+def read(conn):
+    while True:
+        select.select([conn], [], [])
+        try:
+            return conn.recv(100)
+        except BlockingIOError:
+            pass
+""",
+            "expected b'!', came b'!?'",
+        ),
+        (
+            """
+def read(conn):
     while True:
         try:
             return conn.recv(1)
@@ -89,11 +109,14 @@ call, is_blocking = "poll", True
         ),
     ],
     3: [
-        ('who, call = "the kernel", "nowhere"', "no   the kernel\nno   nowhere\n\nNot yet"),
+        (
+            'who, call = "the kernel", "nowhere"',
+            "no   the kernel\nno   nowhere\n\nNot yet: 2 of 2 are missing",
+        ),
         ('who, call = "another thread", "recvfrom"', "no   recvfrom\n\nNot yet"),
     ],
     4: [
-        ("line = 39", "no   line 39: conn.sock.close()\n\nNot yet"),
+        ("line = 39", "no   line 39: conn.sock.close()\n\nNot yet. On the tape, follow client 3"),
         ("line = 43", "no   line 43: signal.sigwaitinfo({signal.SIGIO})  # sleeps\n\nNot yet"),
     ],
 }
