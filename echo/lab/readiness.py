@@ -79,6 +79,7 @@ CASES = {
     (0, True, False, True): Flags("IN|OUT|RDHUP"),
     (5, True, False, False): Flags("IN|RDHUP"),
     (0, False, True, True): Flags("OUT"),
+    (0, False, True, False): Flags("OUT"),  # a send() fails, and need not wait for that
     (0, True, True, True): Flags("IN|OUT|HUP|RDHUP"),
 }
 

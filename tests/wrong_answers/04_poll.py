@@ -136,5 +136,21 @@ def poll_says(unread, they_finished, we_finished, room):
 """,
             "FAIL  poll_says(5, False, False, False)\n\n      expected  IN",
         ),
+        (
+            """
+def poll_says(unread, they_finished, we_finished, room):
+    said = []
+    if unread or they_finished:
+        said.append("IN")
+    if room:
+        said.append("OUT")
+    if they_finished:
+        said.append("RDHUP")
+    if they_finished and we_finished:
+        said.append("HUP")
+    return said
+""",
+            "FAIL  poll_says(0, False, True, False)\n\n      expected  OUT",
+        ),
     ],
 }
