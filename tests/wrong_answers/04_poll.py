@@ -42,15 +42,18 @@ def serve(listener):
             conn = clients[fd]
             if event & (select.POLLRDHUP | select.POLLHUP):
                 conn.lost()
-            elif event & READ:
-                conn.receive()
+            else:
+                if event & READ:
+                    conn.receive()
                 conn.send()
-            if not conn.wanted():
+            if conn.wanted():
+                poller.modify(conn, conn.wanted() | select.POLLRDHUP)
+            else:
                 poller.unregister(conn)
                 del clients[fd]
                 conn.sock.close()
 """,
-            "FAIL  sends back a message longer than the buffers",
+            "FAIL  answers a client that sends and finishes at once",
         ),
         (
             """
