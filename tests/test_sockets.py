@@ -132,6 +132,11 @@ class TestQueues:
         assert 0 < mine.unsent <= mine.unacknowledged
         assert unread + mine.unacknowledged >= count
 
+    def test_another_kind_of_socket_is_told_in_a_sentence(self):
+        ours, theirs = socket.socketpair()
+        with ours, theirs, pytest.raises(ValueError, match="tells of TCP connections"):
+            queues(ours)
+
     def test_clients_that_wait_to_be_accepted(self, listener, closing):
         assert waiting(listener) == 0
         for _ in range(3):

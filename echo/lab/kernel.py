@@ -209,7 +209,12 @@ def asleep(tid: int, pid: int | str = "self") -> Sleep | None:
 
 
 def queues(sock: socket.socket) -> Queues:
-    """How many bytes the kernel holds for `sock` in each direction."""
+    """How many bytes the kernel holds for `sock`, a TCP connection, in each direction.
+
+    Raises ValueError for another socket: a Unix one, as of socketpair(), has no such numbers.
+    """
+    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+        raise ValueError("queues() tells of TCP connections; this is another kind of socket")
     numbers = []
     for request in (termios.FIONREAD, termios.TIOCOUTQ, 0x894B):  # SIOCOUTQNSD, linux/sockios.h
         answer = fcntl.ioctl(sock, request, bytes(4))
