@@ -28,7 +28,7 @@ A_ROUND = 4  # lessons: ten rounds run each of thirteen three times
 PYTEST = [sys.executable, "-m", "pytest"]
 TESTS = [*PYTEST, "-n", "3", "-m", "timing and not soak", "tests"]
 CHECK = [sys.executable, "tools/execute.py", "--check", "--jobs", "3"]
-ONCE = {"soak tests": [*PYTEST, "-n", "2", "-m", "soak", "tests"]}
+ONCE = {"soak tests": [*PYTEST, "-n", "3", "-m", "soak", "tests"]}
 
 COMPUTE = """
 import os
