@@ -672,6 +672,7 @@ def test_interrupt_in_the_with_block_stops_the_server(serve):
 
 INTERRUPTS = """
 import contextlib, faulthandler, gc, io, random, signal, sys, threading, time
+import IPython  # as in a notebook: an interrupt in the middle of an import is Python's affair
 from echo import nonblocking_server, select_server, threaded_server
 from echo.lab import leftovers, settle, start
 from echo.lab.background import Client, Listener
@@ -708,6 +709,13 @@ def alive():
 
 faulthandler.dump_traceback_later(55, exit=True)  # if it hangs, say where
 signal.signal(signal.SIGALRM, interrupt)
+
+def unraisable(lost):
+    "An interrupt inside a weakref's callback or a __del__ is lost; Python prints so."
+    assert lost.exc_type is KeyboardInterrupt, lost
+
+sys.unraisablehook = unraisable
+gc.freeze()  # what is looked for below was made later
 COUNT, wanted = int(sys.argv[1]), set(sys.argv[2:])
 chance = random.Random(7)
 lasts = dict.fromkeys([select_server.serve, threaded_server.serve, nonblocking_server.serve], 0.1)

@@ -39,7 +39,7 @@ RESTLESS = 100  # times a second that nobody needs to wake up who waits for some
 
 _servers: dict["Server", None] = {}  # those not ended yet, in order of start
 _owners: dict[int, "Server"] = {}  # thread ident -> the server on whose behalf it runs
-_clients: weakref.WeakSet["Client"] = weakref.WeakSet()  # of all servers, ended ones as well
+_clients: list[weakref.ref] = []  # of all servers, ended ones as well
 _lock = threading.RLock()
 
 
@@ -171,6 +171,21 @@ class Begun(threading.Event):
         return self._flag
 
 
+class Gate:
+    """Where threads wait while it is shut.
+
+    Whoever opens it may be interrupted: inside threading.Event that can leave the Event's own
+    lock closed for ever, and then set() itself never returns.  Here it is one assignment.
+    """
+
+    def __init__(self) -> None:
+        self.shut = False
+
+    def wait(self) -> None:
+        while self.shut:
+            time.sleep(0.001)
+
+
 class Full:
     """Lets the bench's accept() fail with EMFILE as if descriptors had run out.
 
@@ -252,8 +267,7 @@ class Server:
         self.asked_in_vain = 0
         self.arrived = 0  # clients accepted so far
         self.roles: dict[int, str] = {}  # descriptor -> "listener", "client 1", ...
-        self.gate = threading.Event()  # shut inside hold()
-        self.gate.set()
+        self.gate = Gate()  # shut inside hold()
         self.full: Full | None = None
         self.flooding: Flood | None = None
         self.lowest = 0  # accepted sockets get descriptors from this number on
@@ -383,9 +397,7 @@ class Server:
             sock = self.flooding.socket(sock)
         elif self.tape is not None:
             sock = self.tape.socket(sock)
-        if len(self._accepted) % 256 == 255:
-            self._accepted = [ref for ref in self._accepted if is_open(ref())]
-        self._accepted.append(weakref.ref(sock))
+        remember(self._accepted, sock)
         return sock
 
     # -- what the bench and the suite ask of it -----------------------------------------
@@ -417,8 +429,8 @@ class Server:
         client = Client()
         client.server = self
         client.settimeout(5)
-        self._clients.append(weakref.ref(client))
-        _clients.add(client)
+        remember(self._clients, client)
+        remember(_clients, client)
         try:
             client.connect(self.address)
         except BaseException:
@@ -428,11 +440,11 @@ class Server:
 
     def accepted(self) -> list[socket.socket]:
         """The sockets accepted so far that are still open."""
-        return [sock for ref in self._accepted if is_open(sock := ref())]
+        return open_ones(self._accepted)
 
     def clients(self) -> list[Client]:
         """The sockets made by connect() that are still open."""
-        return [sock for ref in self._clients if is_open(sock := ref())]
+        return open_ones(self._clients)
 
     def tids(self) -> list[int]:
         """The kernel's numbers of the server's threads."""
@@ -476,11 +488,11 @@ class Server:
 
         So whatever they do inside has happened before the server's first look at them.
         """
-        self.gate.clear()
+        self.gate.shut = True
         try:
             yield
         finally:
-            self.gate.set()
+            self.gate.shut = False
             self._react()
 
     @contextlib.contextmanager
@@ -520,7 +532,7 @@ class Server:
 
     def _react(self) -> None:
         """Wait until the server has finished reacting; let it be if it does not."""
-        if self.gate.is_set() and threading.get_ident() not in _owners and not self.stopping:
+        if not self.gate.shut and threading.get_ident() not in _owners and not self.stopping:
             with contextlib.suppress(TimeoutError):
                 settle(self, REACTION)
 
@@ -545,7 +557,7 @@ class Server:
     def end(self) -> bool:
         """Stop without a word; False if a thread would not end within PATIENCE."""
         self.stopping = True
-        self.gate.set()
+        self.gate.shut = False
         if self.tape is not None:
             self.tape.open_gate(self)
         deadline = time.monotonic() + PATIENCE
@@ -671,13 +683,13 @@ def leftovers(stop: bool = False) -> None:
     if stop:
         for server in list(_servers):
             server.end()
-        for sock in [*sockets_of_the_notebook(), *_clients]:
+        for sock in [*sockets_of_the_notebook(), *open_ones(_clients)]:
             socket.socket.close(sock)
     for server in list(_servers):
         if server.stopping and server.ended:  # it has taken its time
             server.end()
     threads = [thread for server in _servers for thread in server._running()]
-    sockets = {*sockets_of_the_notebook(), *_clients}
+    sockets = {*sockets_of_the_notebook(), *open_ones(_clients)}
     for server in _servers:
         sockets.update([server.listener, *server.accepted()])
     count = sum(map(is_open, sockets))
@@ -784,6 +796,21 @@ def amount(count: int, noun: str) -> str:
 
 def is_open(sock: socket.socket | None) -> bool:
     return sock is not None and sock.fileno() >= 0
+
+
+def remember(refs: list[weakref.ref], sock: socket.socket) -> None:
+    """Add it to a list that keeps none of them alive; now and then forget who has closed.
+
+    A WeakSet would run Python code whenever one goes, and an interrupt in there is lost.
+    """
+    with _lock:
+        if len(refs) % 256 == 255:
+            refs[:] = [ref for ref in refs if is_open(ref())]
+        refs.append(weakref.ref(sock))
+
+
+def open_ones(refs: list[weakref.ref]) -> list[Any]:
+    return [sock for ref in list(refs) if is_open(sock := ref())]
 
 
 def bear_sigio() -> None:

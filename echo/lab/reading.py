@@ -30,7 +30,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from echo.lab import kernel
-from echo.lab.background import Crashed, Server, settle, where_is
+from echo.lab.background import Crashed, Gate, Server, settle, where_is
 from echo.lab.conformance import is_stub
 from echo.lab.figures import Phase, told
 from echo.lab.sockets import until
@@ -70,16 +70,15 @@ class GatedTape(Tape):
 
     def __init__(self) -> None:
         super().__init__()
-        self._may_read = threading.Event()
-        self._may_read.set()
+        self._gate = Gate()
         self._held: dict[int, str] = {}
         self.rings: list[Any] = []  # every echo.ring.Ring that was entered
 
     def call(self, name: str, who: str, make: Callable, *args: Any, **options: Any) -> Any:
-        if name == READS and not self._may_read.is_set():
+        if name == READS and self._gate.shut:
             tid = threading.get_native_id()
             self._held[tid] = name
-            self._may_read.wait()
+            self._gate.wait()
             self._held.pop(tid, None)
         if name == "io_uring_enter" and args[0] not in self.rings:
             self.rings.append(args[0])
@@ -87,10 +86,10 @@ class GatedTape(Tape):
 
     def hold(self) -> None:
         """From now on nobody gets to a recv(); who is inside of one stays there."""
-        self._may_read.clear()
+        self._gate.shut = True
 
     def open_gate(self, server: Server | None = None) -> None:
-        self._may_read.set()
+        self._gate.shut = False
 
     def at_gate(self) -> dict[int, str]:
         return dict(self._held)
