@@ -51,11 +51,11 @@ FLOORS = {
         "echo.lab.trace",
         "echo.lab.sockets",  # the interest list of an epoll instance
     },
-    "echo.lab.series": {"echo.lab.figures"},
+    "echo.lab.series": {"echo.lab.background", "echo.lab.figures"},
     "echo.lab.figures": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},
-    "echo.lab.readiness": {"echo.lab.figures", "echo.lab.trace"},
-    "echo.lab.keepers": {"echo.lab.figures", "echo.lab.sockets"},
-    "echo.lab.connections": {"echo.lab.figures"},
+    "echo.lab.readiness": {"echo.lab.background", "echo.lab.figures", "echo.lab.trace"},
+    "echo.lab.keepers": {"echo.lab.background", "echo.lab.figures", "echo.lab.sockets"},
+    "echo.lab.connections": {"echo.lab.background", "echo.lab.figures"},
     "echo.lab.pairs": {"echo.lab.sockets"},
     "echo.lab.pieces": {"echo.lab.kernel"},
     "echo.lab.reading": {

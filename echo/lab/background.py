@@ -32,6 +32,7 @@ from echo.lab.tracebacks import hide_our_frames
 
 BACKLOG = 4096  # ten thousand clients at once need it: the kernel drops who does not fit
 PATIENCE = 2.0  # seconds in which a server must have noticed that it should stop
+ACCEPTANCE = 10.0  # seconds for thousands of clients to be accepted
 REACTION = 1.0  # seconds that a client of ours waits for the server to finish reacting
 LASTS = 0.02  # seconds that a state must last to be told by watch()
 SPINS = 0.03  # seconds of processor time after which we ask whether it moves anything at all
@@ -658,6 +659,12 @@ def settle(server: Server, patience: float = PATIENCE) -> None:
         time.sleep(0.0005)  # lets go of the GIL
 
 
+def rest(server: Server) -> None:
+    """settle() with patience for thousands of new clients; a server that is busy is let be."""
+    with contextlib.suppress(TimeoutError):
+        settle(server, ACCEPTANCE)
+
+
 def asks_in_vain(server: Server) -> bool:
     """It has looked for clients twice, found none, and nothing has moved meanwhile."""
     before = server.asked_in_vain
@@ -791,7 +798,9 @@ def more_descriptors(limit: int = 4096) -> Iterator[None]:
 
 
 def amount(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """1 call, 2 calls; 1 entry, 2 entries."""
+    several = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
+    return f"{count} {noun if count == 1 else several}"
 
 
 def is_open(sock: socket.socket | None) -> bool:

@@ -217,7 +217,7 @@ def counts(sock: socket.socket) -> tuple[int, int]:
     or not acknowledged yet.
     """
     try:
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 136)
+        info = kernel.tcp_info(sock)
         queues = kernel.queues(sock)
     except OSError:  # closed meanwhile
         return 0, 0

@@ -24,7 +24,7 @@ from echo.lab.background import (
     more_descriptors,
     name_of,
     renumbered,
-    settle,
+    rest,
     start,
 )
 from echo.lab.bad_clients import at_work, functions, reset
@@ -35,7 +35,6 @@ HIGH = 2048  # clients of ours get descriptors from here on: the low ones are fo
 LIMIT = ENOUGH = HIGH + MANY + 500  # descriptors that we ask for, and need
 GROWS = 4.0  # times as long with MANY: ours take 10 to 40 times as long, or 0.9 to 1.2 times
 ASKED = 300  # times; the shortest counts, for then nobody has interrupted us
-PATIENCE = 10.0  # seconds for a thousand clients to be accepted
 libc = ctypes.PyDLL(None)  # keeps the GIL: what is asked never waits
 
 COLUMNS = {
@@ -156,11 +155,6 @@ class Crowd:
     def __exit__(self, *_: object) -> None:
         for sock in self.socks:
             reset(sock)
-
-
-def rest(server: Server) -> None:
-    with contextlib.suppress(TimeoutError):  # it is busy, and that will be seen
-        settle(server, PATIENCE)
 
 
 def keeper(tape: Tape, busy: bool) -> str:

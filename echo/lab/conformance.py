@@ -21,7 +21,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from echo.lab.background import RESTLESS, Server, checked, more_descriptors, start
@@ -824,6 +824,16 @@ def put(requirement: Callable, server: Server | Process) -> None:
         if not server.end() and isinstance(error, Failed):
             raise Failed(f"{error}\n{DEAF}") from None
         raise
+
+
+def failing(serve: Callable, asked: Iterable[Callable]) -> tuple[Callable, Failed] | None:
+    """The first of these requirements that a server does not meet, and how."""
+    for one in asked:
+        try:
+            examine(serve, one)
+        except Failed as failure:
+            return one, failure
+    return None
 
 
 def check(serve: Callable, until: str | Callable | None = None) -> None:

@@ -14,6 +14,7 @@ machines, and from run to run.
 from collections.abc import Iterable, Mapping, Sequence
 
 from echo.lab import figures
+from echo.lab.background import amount
 from echo.lab.figures import EDGE, LETTER, Drawing, Sheet
 
 ROW = 26.0  # of one moment, in points
@@ -49,7 +50,7 @@ def lanes(moments: Iterable[tuple[str, Seen]]) -> Drawing:
         name: slots([[s for e, s in seen if e == name] for _, seen in table]) for name in names
     }
     details = [f"{moment}: {told(seen, names)}" for moment, seen in table]
-    summary = f"States by order, {figures.count(len(table), 'moment')}: {' and '.join(names)}."
+    summary = f"States by order, {amount(len(table), 'moment')}: {' and '.join(names)}."
     return Drawing(summary, details, lanes_svg([moment for moment, _ in table], columns))
 
 
@@ -136,17 +137,17 @@ def places(moments: Iterable[tuple[str, Mapping[str, int]]]) -> Drawing:
         if sum(held.values()) != total:
             raise ValueError(f"{moment}: {sum(held.values())} bytes, and there were {total}")
     names = list(table[0][1])
-    rows = [[amount(held[name], total) for name in names] for _, held in table]
+    rows = [[share(held[name], total) for name in names] for _, held in table]
     details = [
         f"{moment}: {', '.join(f'{name} {said}' for name, said in zip(names, row, strict=True))}"
         for (moment, _), row in zip(table, rows, strict=True)
     ]
     size = f"{total:,}".replace(",", " ")
-    summary = f"Where {size} bytes are, by order, {figures.count(len(table), 'moment')}."
+    summary = f"Where {size} bytes are, by order, {amount(len(table), 'moment')}."
     return Drawing(summary, details, places_svg([moment for moment, _ in table], names, rows))
 
 
-def amount(held: int, total: int) -> str:
+def share(held: int, total: int) -> str:
     return "nothing" if held == 0 else "all" if held == total else "a part"
 
 

@@ -14,10 +14,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from echo.lab.background import Server, settle
+from echo.lab.background import Server, rest
 
 LATE = 15.0  # seconds for all of them to be answered: they take one, and more on a busy machine
-PATIENCE = 10.0  # seconds for all of them to be accepted
 SPARE = 64  # descriptors that are left for everything else
 
 # It ends, and all its clients reset, when its standard input does (socket(7), SO_LINGER): so
@@ -101,8 +100,3 @@ def room() -> int:
     """How many descriptors this process may still open, and a client process as well."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return max(1, limit - len(os.listdir("/proc/self/fd")) - SPARE)
-
-
-def rest(server: Server) -> None:
-    with contextlib.suppress(TimeoutError):  # it is busy, and that will be seen
-        settle(server, PATIENCE)

@@ -4,12 +4,12 @@ Every check says one of three things: not attempted, wrong (with what was expect
 came), or right.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import ModuleType
 from typing import Any
 
 from echo.lab import zoo
-from echo.lab.conformance import Failed, examine, is_stub, report, requirements, title
+from echo.lab.conformance import failing, is_stub, report, requirements, title
 
 
 class Said(str):
@@ -50,21 +50,18 @@ def check_change(server: ModuleType, old: str, new: Any, breaks: str) -> None:
         print(f"There is no such line to replace: leave `old` as it is. ({old.strip()!r})")
         return
     except SyntaxError as error:
-        print(f"This is not Python any more: {error.msg} (line {error.lineno}).")
+        print(not_python(error))
         return
-    *before, last = requirements(until=breaks)
-    for one in [*before, last]:
-        try:
-            examine(changed.serve, one)
-        except Failed as failure:
-            if one is last:
-                print(f"Right. It meets the {len(before)} requirements before, and then:\n")
-                print(report(one, failure))
-            else:
-                print("It breaks, but not as asked. It should still do this:\n")
-                print(report(one, failure))
-            return
-    print(f'Not broken yet: with your line the server meets "{title(last)}", too.')
+    *before, last = asked = requirements(until=breaks)
+    failed = failing(changed.serve, asked)
+    if failed is None:
+        print(f'Not broken yet: with your line the server meets "{title(last)}", too.')
+        return
+    if failed[0] is last:
+        print(f"Right. It meets the {len(before)} requirements before, and then:\n")
+    else:
+        print("It breaks, but not as asked. It should still do this:\n")
+    print(report(*failed))
 
 
 def check_repair(name: str, old: Any, new: Any) -> None:
@@ -87,16 +84,17 @@ def check_repair(name: str, old: Any, new: Any) -> None:
     try:
         repaired = zoo.derive(f"your_{name}", animal.server, (*animal.changes, change))
     except SyntaxError as error:
-        print(f"This is not Python any more: {error.msg} (line {error.lineno}).")
+        print(not_python(error))
         return
     every = requirements()
-    for one in every:
-        try:
-            examine(repaired.serve, one)
-        except Failed as failure:
-            print(f"Not repaired yet. It should still do this:\n\nFAIL  {report(one, failure)}")
-            return
-    print(f"Right. It meets all {len(every)} requirements.")
+    if failed := failing(repaired.serve, every):
+        print(f"Not repaired yet. It should still do this:\n\nFAIL  {report(*failed)}")
+    else:
+        print(f"Right. It meets all {len(every)} requirements.")
+
+
+def not_python(error: SyntaxError) -> str:
+    return f"This is not Python any more: {error.msg} (line {error.lineno})."
 
 
 def check_function(function: Callable, cases: Mapping[tuple, Any], explained: str) -> None:
@@ -152,11 +150,12 @@ def check_answer(answer: Any, measured: Any, explained: str) -> None:
     if missing == 0 and all(one in right for one in said):
         print("\nRight.")
         return
-    what = "not all of these belong there"
-    if missing:
-        what = f"{missing} of {len(right)} {'is' if missing == 1 else 'are'} missing"
-    print(f"\nNot yet: {what}.")
+    print(f"\nNot yet: {lacking(missing, right) if missing else 'not all of these belong there'}.")
     print(f'"{explained}" shows why.')
+
+
+def lacking(missing: int, right: Collection) -> str:
+    return f"{missing} of {len(right)} {'is' if missing == 1 else 'are'} missing"
 
 
 def several(values: Any) -> list:
@@ -201,7 +200,7 @@ def check_lines(
     if set(lines) == blame:
         print(f"\nRight: {'these lines do' if len(blame) > 1 else 'this line does'} it.")
     elif missing < len(blame):
-        print(f"\nNot yet: {missing} of {len(blame)} is missing." if missing else "\nAnd no other.")
+        print(f"\nNot yet: {lacking(missing, blame)}." if missing else "\nAnd no other.")
     elif explained:
         print(f'\nNot yet. "{explained}" shows why.')
     else:

@@ -20,6 +20,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from echo.lab.background import amount
 from echo.lab.trace import WAITS, in_order
 
 # Name of a colour -> its value.  Letters have a contrast of at least 4.5 : 1 on what is below them,
@@ -358,11 +359,11 @@ def timeline_summary(named: Mapping[str, list[Step]]) -> str:
         title = f"{name}: " if name else ""
         returned = [step for step in steps if not step.asleep]
         waits = sum(step.kind == "wait" for step in returned)
-        said = f"{title}{count(len(returned), 'call')}"
+        said = f"{title}{amount(len(returned), 'call')}"
         if any(step.again for step in steps):
             said += ", some of them made again and again"
         if waits:
-            said += f", {count(waits, 'wait')} among them"
+            said += f", {amount(waits, 'wait')} among them"
         if asleep := [step for step in steps if step.asleep]:
             said += f", then asleep in {' and '.join(dict.fromkeys(step.name for step in asleep))}"
         parts.append(said)
@@ -393,12 +394,8 @@ def is_late(steps: list[Step]) -> bool:
     return "epoll_wait" in names and "epoll_create1" not in names
 
 
-def count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'s' * (number != 1)}"
-
-
 def more(number: int) -> str:
-    return f"and {count(number, 'call') if number <= MANY else f'more than {MANY} calls'} more"
+    return f"and {amount(number, 'call') if number <= MANY else f'more than {MANY} calls'} more"
 
 
 class Panel(NamedTuple):
@@ -693,7 +690,7 @@ def five_models(rows: Mapping[str, tuple[Phase | str, Phase | str]]) -> Drawing:
             ),
         )
     ]
-    summary = f"What a thread does in the two phases of a read, in {count(len(table), 'model')}."
+    summary = f"What a thread does in the two phases of a read, in {amount(len(table), 'model')}."
     return Drawing(summary, details, models_svg(table))
 
 
@@ -716,9 +713,9 @@ def told(phase: Phase) -> list[str]:
         lines.append("makes no call")
     if isinstance(phase.unread, tuple):
         before, after = phase.unread
-        lines.append(f"kernel holds {count(before, 'byte')}, then {after}")
+        lines.append(f"kernel holds {amount(before, 'byte')}, then {after}")
     elif phase.unread is not None:
-        lines.append(f"kernel holds {count(phase.unread, 'byte')}")
+        lines.append(f"kernel holds {amount(phase.unread, 'byte')}")
     return lines
 
 

@@ -9,7 +9,8 @@ entries: there is nothing in it that differs from run to run.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from echo.lab.figures import EDGE, LETTER, Drawing, Sheet, count, roles_in
+from echo.lab.background import amount
+from echo.lab.figures import EDGE, LETTER, Drawing, Sheet, roles_in
 from echo.lab.sockets import interest_list
 
 WAITS = ("pselect6", "poll", "epoll_wait")
@@ -27,25 +28,20 @@ class Kept(NamedTuple):
     """What was seen of one server, in entries of its list."""
 
     call: str  # in which it waits
-    asked: int  # that its first wait on the tape has handed over
+    asked: int  # that its first wait on the tape has handed over, and so the program keeps
     named: int  # that the answer has named
     kernel: int  # that the kernel keeps between two waits
 
-    @property
-    def program(self) -> int:
-        """A program that hands its list over each time has to keep it."""
-        return self.asked
-
     def words(self) -> str:
         return (
-            f"the program keeps {entries(self.program)}, "
+            f"the program keeps {entries(self.asked)}, "
             f"{self.call} hands over {self.asked or 'none'} and names {self.named or 'none'}, "
             f"the kernel keeps {entries(self.kernel)}"
         )
 
 
 def entries(number: int) -> str:
-    return count(number, "entry").replace("entrys", "entries") if number else "none"
+    return amount(number, "entry") if number else "none"
 
 
 def lists(**tapes: Any) -> Drawing:
@@ -80,7 +76,7 @@ def svg(seen: Mapping[str, Kept]) -> str:
         for number, (name, one) in enumerate(seen.items()):
             left = margin + number * PANEL
             sheet.text(left, EDGE + 11, name, bold=True)
-            for top, held in ((program, one.program), (kernel, one.kernel)):
+            for top, held in ((program, one.asked), (kernel, one.kernel)):
                 sheet.box(left, top, PANEL - 20, BAND, "plate edge")
                 squares(sheet, left + 10, top + 10, held)
             arrows(sheet, left, program + BAND, kernel, one)

@@ -229,14 +229,21 @@ def unread(sockets: list[socket.socket]) -> list[int]:
     for sock in sockets:
         try:
             if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
-                counts.append(struct.unpack_from("I", info, 24)[0])
+                counts.append(struct.unpack_from("I", tcp_info(sock), 24)[0])
             else:
                 data = fcntl.ioctl(sock, termios.FIONREAD, bytes(4))
                 counts.append(struct.unpack("i", data)[0])
         except OSError:  # closed meanwhile
             counts.append(0)
     return counts
+
+
+def tcp_info(sock: socket.socket) -> bytes:
+    """What the kernel knows of a connection (tcp(7); struct tcp_info, include/uapi/linux/tcp.h).
+
+    As much of it as there is since Linux 4.1.  Raises OSError for a socket that is closed.
+    """
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 136)
 
 
 def connections(port: int) -> list[tuple[tuple[int, int], int]]:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from echo.lab import trace
+from echo.lab.background import amount
 from echo.lab.figures import EDGE, LETTER, Drawing, Sheet
 from echo.lab.trace import REAL
 
@@ -120,8 +121,8 @@ def truth_table(rows: Mapping[str, Any]) -> Drawing:
     for state, answer in table.items():
         if unknown := answer - {*ASKED, *UNASKED}:
             raise ValueError(f"{state}: {', '.join(sorted(unknown))} is no flag of poll()")
-    count = f"{len(table)} state{'s' * (len(table) != 1)}"
-    summary = f"What poll() says in {count}, when it is asked for {', '.join(ASKED)}."
+    states = amount(len(table), "state")
+    summary = f"What poll() says in {states}, when it is asked for {', '.join(ASKED)}."
     wide = max(map(len, table)) + 1
     details = [f"{state + ':':{wide}} {words(answer)}" for state, answer in table.items()]
     return Drawing(summary, details, table_svg(table))

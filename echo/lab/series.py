@@ -10,7 +10,8 @@ import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
-from echo.lab.figures import EDGE, LETTER, Drawing, Sheet, count, entry_width
+from echo.lab.background import amount
+from echo.lab.figures import EDGE, LETTER, Drawing, Sheet, entry_width
 
 
 class Lesson(NamedTuple):
@@ -109,7 +110,7 @@ def map_of_the_series(here: str = "00_start_here", folder: str | Path = ".") -> 
     }
     names = {name for name, mark in marks.items() if mark != "to come"}
     summary = (
-        f"Map of the series: {count(len(LESSONS), 'lesson')}, to be read in this order; "
+        f"Map of the series: {amount(len(LESSONS), 'lesson')}, to be read in this order; "
         f"{len(names)} of them {'is' if len(names) == 1 else 'are'} in this folder."
     )
     details = []

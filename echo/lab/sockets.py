@@ -61,17 +61,13 @@ def state(sock: socket.socket) -> str:
 
     So it can also be asked while nobody has answered, and when the other end is gone.
     """
-    return STATES[tcp_info(sock)[0]]
+    return STATES[kernel.tcp_info(sock)[0]]
 
 
 def sent_again(sock: socket.socket) -> int:
     """How often the kernel has sent something again for want of an answer, a SYN as well
     (tcpi_total_retrans, include/uapi/linux/tcp.h)."""
-    return struct.unpack_from("I", tcp_info(sock), 100)[0]
-
-
-def tcp_info(sock: socket.socket) -> bytes:
-    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    return struct.unpack_from("I", kernel.tcp_info(sock), 100)[0]
 
 
 def in_order(ends: Any) -> list[tuple[str, str]]:
