@@ -141,11 +141,25 @@ def test_readme_without_its_comments_is_refused(text):
         docs.between(text, "m", "new")
 
 
-def test_refusal_is_one_sentence(tree, capsys):
-    """No README at all: whoever calls make docs reads a line, not a traceback."""
-    tree(new_code_cell("a"))
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (
+            lambda folder: None,
+            r"README\.md shows a figure of 03_select, and no cell 'try-hello' .+",
+        ),
+        (lambda folder: (folder / "README.md").unlink(), r".*README\.md.*"),
+        (lambda folder: (folder / "notebooks/03_select.ipynb").write_text("{"), ".*JSON.*"),
+    ],
+    ids=["no figure", "no README", "no notebook"],
+)
+def test_refusal_is_one_sentence(tree, capsys, spoil, said):
+    """Whoever calls make docs reads a line, not a traceback."""
+    folder = tree(new_code_cell("a"))
+    (folder / "README.md").touch()
+    spoil(folder)
     assert docs.main() == 1
-    assert re.fullmatch(r"docs: .+\n", capsys.readouterr().err)
+    assert re.fullmatch(f"docs: {said}\n", capsys.readouterr().err)
 
 
 def test_figure_is_a_picture_by_itself():

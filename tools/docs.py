@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import nbformat
 from nbformat import NotebookNode
+from nbformat.reader import NotJSONError
 
 ROOT = Path(__file__).resolve().parent.parent
 README, GLOSSARY, TEACHING = "README.md", "docs/glossary.md", "docs/teaching.md"
@@ -183,13 +184,13 @@ def tests_in(path: Path) -> int:
 def shown() -> tuple[str, str]:
     """The cell that the README shows, in Markdown, and its drawing as a file."""
     name, cell_id = SHOWN
-    (lesson,) = [one for one in lessons() if one.name == name]
-    (cell,) = [cell for cell in lesson.code if cell.id == cell_id]
-    (html,) = [output.data["text/html"] for output in cell.outputs if "data" in output]
-    found = re.search(r'(?s)<svg role="img" aria-label="([^"]+)".*</svg>', html)
-    if found is None:
-        raise Refused(f"{name}, cell {cell_id!r}, draws nothing that the README could show")
-    return f"```python\n{cell.source}\n```\n\n![{found[1]}]({FIGURE})", f"{found[0]}\n"
+    for cell in [cell for one in lessons() if one.name == name for cell in one.code]:
+        markup = "".join(out.get("data", {}).get("text/html", "") for out in cell.outputs)
+        drawing = re.search(r'(?s)<svg role="img" aria-label="([^"]+)".*?</svg>', markup)
+        if cell.id == cell_id and drawing:
+            alt = f"![{drawing[1]}]({FIGURE})"
+            return f"```python\n{cell.source}\n```\n\n{alt}", f"{drawing[0]}\n"
+    raise Refused(f"{README} shows a figure of {name}, and no cell {cell_id!r} there draws one")
 
 
 # -- the glossary ------------------------------------------------------------------------------
@@ -305,7 +306,7 @@ def main() -> int:
             print(f"{name}: {'unchanged' if text == old else 'written'}")
             if text != old:
                 path.write_text(text, encoding="utf-8")
-    except (Refused, OSError) as error:
+    except (Refused, OSError, NotJSONError) as error:
         print(f"docs: {error}", file=sys.stderr)
         return 1
     return 0
