@@ -9,7 +9,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export HOME := $(CURDIR)/.venv/home
 endif
 
-.PHONY: help .venv lab test lessons soak
+.PHONY: help .venv lab test lessons docs soak
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s%s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,10 @@ test: .venv  ## Check everything: style, tests, and that every lesson shows what
 
 lessons: .venv  ## Run every lesson and store what it shows.
 	$(PY) tools/execute.py $(LESSONS)
+	$(PY) tools/docs.py
+
+docs: .venv  ## Write what README.md and docs/ say about the lessons and the tests anew.
+	$(PY) tools/docs.py
 
 soak: .venv  ## Repeat what depends on time, ten times on a busy machine (up to 25 minutes).
 	$(PY) tools/soak.py
