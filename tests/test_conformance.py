@@ -304,7 +304,7 @@ def test_learner_is_told_what_is_wrong(serve, requirement, sentences):
     text = said(serve)
     assert f"FAIL  {requirement}\n" in text
     assert [sentence for sentence in sentences if sentence not in text] == []
-    assert f"server = start({serve.__name__}, tape)\n" in text
+    assert f"server = start({serve.__name__}, tape" in text
     assert "of" not in text.splitlines()[-1]
 
 

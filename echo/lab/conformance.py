@@ -340,12 +340,13 @@ def serves_one_client_after_another(server: Subject) -> None:
     again="""
     client = server.connect()
     client.settimeout(1)
-    client.sendall(bytes(100_000))
+    client.sendall(bytes(250_000))
     count = 0
-    while count < 100_000 and (data := client.recv(100_000)):
+    while count < 250_000 and (data := client.recv(100_000)):
         count += len(data)
     print(count)
     """,
+    small=True,
 )
 def sends_back_a_message_longer_than_the_buffers(server: Subject) -> None:
     """One recv() is not one message, and neither is one send()."""
