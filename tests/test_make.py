@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FILES = ["Makefile", "constraints.txt", "pyproject.toml", "tools/setup.sh"]
-PROGRAMS = ["awk", "cat", "cksum", "head", "id", "make", "mkdir", "rm", "sh"]  # no more is needed
+# No more is needed.
+PROGRAMS = ["awk", "cat", "cksum", "head", "id", "make", "mkdir", "rm", "sh", "uname"]
 
 TOO_OLD = """#!/bin/sh
 echo 3.10
@@ -45,6 +46,7 @@ class Clone:
 
     def add_program(self, name, text):
         path = self.programs / name
+        path.unlink(missing_ok=True)  # a link would be followed
         path.write_text(text)
         path.chmod(0o755)
 
@@ -83,6 +85,17 @@ def test_make_alone_lists_every_target(clone):
     listed = re.findall(r"^make (\w+) +[A-Z].*\.$", done.stdout, re.MULTILINE)
     assert ["help", *listed] == targets
     assert {"lab", "test", "lessons", "soak"} <= set(listed)
+
+
+@pytest.mark.parametrize("system", ["Darwin", "MINGW64_NT-10.0-26100"])
+def test_another_system(clone, system):
+    """Before anything is installed that would be of no use there."""
+    clone.add_program("uname", f"#!/bin/sh\necho {system}\n")
+    for target in "lab", "test":
+        line = the_sentence(clone.make(target))
+        assert f"this is {system}" in line
+        assert all(way in line for way in ("container", "WSL2", "Binder"))
+    assert not (clone.folder / "calls").exists()
 
 
 def test_python_is_missing(clone):
