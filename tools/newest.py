@@ -14,8 +14,9 @@ PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
 def main() -> None:
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
-    for asked in sum(project["optional-dependencies"].values(), []):
-        print(re.match(r"[\w.-]+(\[.*?\])?", asked)[0])
+    for extra in project["optional-dependencies"].values():
+        for asked in extra:
+            print(re.split("[<>=!~ ;]", asked)[0])
 
 
 if __name__ == "__main__":
