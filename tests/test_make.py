@@ -21,7 +21,7 @@ case $2 in *venv*) exit 1 ;; esac
 echo 3.12
 """
 PYTHON = """#!/bin/sh
-echo "$@" >>calls
+echo "$@, HOME=$HOME" >>calls
 case $2 in
 venv) mkdir .venv/bin && cat "$0" >.venv/bin/python && chmod +x .venv/bin/python ;;
 pip) ! cat broken 2>&1 ;;
@@ -50,11 +50,11 @@ class Clone:
         path.write_text(text)
         path.chmod(0o755)
 
-    def make(self, *arguments):
+    def make(self, *arguments, home=None):
         return subprocess.run(
             ["make", *arguments],
             cwd=self.folder,
-            env={"PATH": str(self.programs), "HOME": str(self.folder)},
+            env={"PATH": str(self.programs), "HOME": str(home or self.folder)},
             capture_output=True,
             text=True,
         )
@@ -155,6 +155,18 @@ def test_unusable_venv_is_made_anew(clone, fault):
     assert clone.make("lessons").returncode == 0
     assert clone.called("-m venv") == 1
     assert not (clone.folder / ".venv/unfinished").exists()
+
+
+def test_home_that_cannot_be_written(clone):
+    """Jupyter, IPython, matplotlib and pip write there; then they get one in .venv."""
+    for target in "lessons", "lab", "test":
+        assert clone.make(target, home="/nowhere").returncode == 0
+    assert clone.called(f"HOME={clone.folder}/.venv/home\n")
+    assert (clone.folder / ".venv/home").is_dir()
+    clone.make("lessons", home="/nowhere")
+    assert not clone.called("HOME=/nowhere\n")
+    clone.make("lessons")
+    assert clone.called(f"HOME={clone.folder}\n"), "a good one is kept"
 
 
 def test_named_python_replaces_another(clone):

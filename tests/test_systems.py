@@ -1,17 +1,21 @@
-"""On another system, or with half of Linux missing, a sentence says so; nothing is a traceback.
+"""On another system, or where something is missing, a sentence says so; nothing is a traceback.
 
-The servers that need no more than sockets run there all the same.
+The servers that need no more than sockets run on every system, and LANG=C changes nothing.
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import lesser
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from test_command import COMMAND, SERVERS, Server, echoed
+from test_trace import strace
 
 from echo.lab import system
 
@@ -29,6 +33,11 @@ RUN = {
     "Windows": RUN_ANYWHERE,
     "Linux without epoll": RUN_ANYWHERE | {"poll"},
     "Linux without /proc": set(SERVERS),
+}
+ASCII = {  # of what Python does to escape from ASCII where LANG is C, nothing
+    "LC_ALL": "C",
+    "PYTHONUTF8": "0",
+    "PYTHONCOERCECLOCALE": "0",
 }
 # Runs each cell that is given on stdin as a kernel would, and writes what a learner would see.
 NOTEBOOK = """
@@ -49,9 +58,15 @@ json.dump(shown, sys.stdout)
 """
 
 
-def run(*command, given=None):
+def run(*command, given=None, **variables):
     return subprocess.run(
-        command, cwd=ROOT, capture_output=True, input=given, encoding="utf-8", timeout=60
+        command,
+        cwd=ROOT,
+        env=os.environ | variables,
+        capture_output=True,
+        input=given,
+        encoding="utf-8",
+        timeout=60,
     )
 
 
@@ -120,3 +135,34 @@ def test_readme_tells_the_ways():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for way in "macOS", "Windows", "container", "WSL2", "Binder":
         assert way in text
+
+
+def test_without_strace(monkeypatch):
+    """Its tests are skipped with a sentence; in CI they fail with it."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("CI", "")
+    with pytest.raises(pytest.skip.Exception, match="strace is not installed"):
+        strace()
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(AssertionError, match="strace is not installed"):
+        strace()
+
+
+def test_lesson_is_stored_the_same_where_lang_is_c(tmp_path):
+    """Its words are Chinese and its quotes typographical; the file is UTF-8 in any case."""
+    path = tmp_path / "lesson.ipynb"
+    cells = [new_markdown_cell("你好", id="say"), new_code_cell("print('“世界”')", id="run")]
+    nbformat.write(new_notebook(cells=cells), path)
+    tool = [sys.executable, "tools/execute.py"]
+    stored = run(*tool, str(path), **ASCII)
+    assert stored.stdout == "1 executed, 1 changed: lesson.ipynb\n", stored.stderr
+    assert "“世界”\\n" in path.read_text(encoding="utf-8").rpartition('"outputs"')[2]
+    assert run(*tool, "--check", str(path)).returncode == 0
+
+
+def test_commands_speak_where_lang_is_c():
+    """They say what they say elsewhere, and take a host's name in any script."""
+    for words in (["--help"], ["select", "x"], ["select", "0", "--host", "例え".encode()]):
+        here, there = run(*COMMAND, *words), run(*COMMAND, *words, **ASCII)
+        assert (there.returncode, there.stdout) == (here.returncode, here.stdout)
+        assert len(there.stderr.splitlines()) == len(here.stderr.splitlines()) <= 1
