@@ -148,6 +148,14 @@ def test_without_strace(monkeypatch):
         strace()
 
 
+def test_figure_where_home_cannot_be_written():
+    """matplotlib keeps a cache there, and would warn in the learner's cell that it has none."""
+    code = "from echo.lab import map_of_the_series as draw; print(len(str(draw())) > 0)"
+    homeless = {"HOME": "/proc/nowhere", "XDG_CONFIG_HOME": "", "XDG_CACHE_HOME": ""}
+    done = run(sys.executable, "-W", "error", "-c", code, MPLCONFIGDIR="", **homeless)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
 def test_lesson_is_stored_the_same_where_lang_is_c(tmp_path):
     """Its words are Chinese and its quotes typographical; the file is UTF-8 in any case."""
     path = tmp_path / "lesson.ipynb"
