@@ -74,16 +74,16 @@ def wrong_with(command):
         for target in words[1:]:
             if not re.search(rf"^{target}:", text_of(ROOT / "Makefile"), re.MULTILINE):
                 yield f"make has no {target}"
-    elif words[0] == "python":
+    elif words[0] in ("python", ".venv/bin/python"):
         if words[1] == "-m" and not importlib.util.find_spec(words[2]):
             yield f"there is no module {words[2]}"
     elif not os.access(ROOT / words[0], os.X_OK):
         yield f"{words[0]} cannot be run"
     for word in words[1:]:
         name, _, test = word.partition("::")
-        if name in ("tests", "notebooks") or name.endswith((".py", ".txt")):
-            path = ROOT / name
-            if not path.exists() or (test and f"def {test}(" not in text_of(path)):
+        if name in ("tests", "notebooks") or name.endswith((".py", ".txt", ".ipynb")):
+            found = list(ROOT.glob(name))
+            if not found or (test and f"def {test}(" not in text_of(found[0])):
                 yield f"there is no {word}"
 
 
