@@ -5,6 +5,7 @@ Talk to it from another terminal:  nc 127.0.0.1 7007
 
 import argparse
 import importlib
+import select
 import signal
 import socket
 import sys
@@ -14,6 +15,8 @@ SERVERS = {
     path.stem.removesuffix("_server"): path
     for path in sorted(Path(__file__).parent.glob("*_server.py"))
 }
+NEEDS = dict.fromkeys(["coroutine", "epoll", "epoll_edge", "io_uring", "sigio"], "epoll")  # Linux
+NEEDS["poll"] = "poll"  # which Windows lacks
 
 
 class Parser(argparse.ArgumentParser):
@@ -50,6 +53,8 @@ def summary(path):
 
 def main():
     options = arguments()
+    if not hasattr(select, NEEDS.get(options.name, "select")):
+        sys.exit(f"python -m echo: {options.name} cannot run on this system; select can")
     for number in (signal.SIGINT, signal.SIGTERM):  # end at once, in whatever call we sleep
         signal.signal(number, signal.SIG_DFL)
     serve = importlib.import_module(f"echo.{options.name}_server").serve

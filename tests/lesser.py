@@ -1,7 +1,8 @@
 """Machines that cannot do all: how to start Python as if it ran on one of them.
 
 Each is the beginning of a command, to be followed by what Python is to run.  It holds for that
-program and for all that it starts, a notebook's kernel too, and for nobody else.
+program and for all that it starts, a notebook's kernel too, and for nobody else; only another
+system is played to one program alone.
 """
 
 import errno
@@ -25,6 +26,47 @@ LIMIT = """
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
 """
+# What Python lacks elsewhere, and what it says of itself there.
+NO_EPOLL = """
+import select
+for name in [name for name in vars(select) if name.lower().startswith("epoll")]:
+    delattr(select, name)
+"""
+NO_PROC = """
+import os
+for name in "exists", "isdir":
+    def look(path, real=getattr(os.path, name)):
+        return not str(path).startswith("/proc") and real(path)
+    setattr(os.path, name, look)
+"""
+MACOS = """
+import platform, signal, sys
+sys.platform = "darwin"
+platform.system = lambda: "Darwin"
+del signal.sigwaitinfo
+"""
+WINDOWS = """
+import ctypes, platform, select, signal, sys
+sys.platform = "win32"
+platform.system = lambda: "Windows"
+for name in [name for name in vars(select) if name.lower().startswith("poll")]:
+    delattr(select, name)
+del signal.SIGIO, signal.sigwaitinfo
+for name in "fcntl", "resource", "termios":
+    sys.modules[name] = None
+ctypes.CDLL = None  # CDLL(None) is a TypeError there
+"""
+SYSTEMS = {
+    "macOS": NO_EPOLL + NO_PROC + MACOS,
+    "Windows": NO_EPOLL + NO_PROC + WINDOWS,
+    "Linux without epoll": NO_EPOLL,
+    "Linux without /proc": NO_PROC,
+}
+RUN = """
+import runpy, sys
+sys.argv = sys.argv[3:]  # after: python -m
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
 
 
 def without_io_uring(error=errno.EPERM):
@@ -39,3 +81,8 @@ def with_few_files(soft=1024, hard=1200):
     much is left that descriptor 1024, which select() cannot express, can be shown.
     """
     return [sys.executable, "-c", LIMIT.format(soft=soft, hard=hard) + BECOME]
+
+
+def on(system):
+    """One of SYSTEMS, for a module that is run with -m."""
+    return [sys.executable, "-c", SYSTEMS[system] + RUN]

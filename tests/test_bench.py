@@ -58,7 +58,7 @@ def tcp_sockets():
     for fd in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
             inodes.update(re.findall(r"^socket:\[(\d+)\]$", os.readlink(f"/proc/self/fd/{fd}")))
-    table = Path("/proc/self/net/tcp").read_text().splitlines()[1:]
+    table = Path("/proc/self/net/tcp").read_text("ascii").splitlines()[1:]
     return sum(line.split()[9] in inodes for line in table)
 
 
@@ -539,7 +539,7 @@ def child_raises(listener):
 
 
 def line_of(text):
-    lines = Path(__file__).read_text().splitlines()
+    lines = Path(__file__).read_text(encoding="utf-8").splitlines()
     return next(number for number, line in enumerate(lines, 1) if text in line)
 
 

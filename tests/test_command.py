@@ -192,7 +192,10 @@ WRONG = {
     "negative port": ["select", "-1"],
     "port too big": ["select", "65536"],
     "port far too big": ["select", "9" * 5000],
-    "port in other digits": ["select", "\N{SUPERSCRIPT TWO}"],
+    "port in other digits": [
+        "select",
+        "\N{SUPERSCRIPT TWO}".encode(),
+    ],  # bytes: also where LANG is C
     "two ports": ["select", "0", "0"],
     "unknown option": ["select", "0", "--hots", "127.0.0.1"],
     "no host": ["select", "0", "--host"],

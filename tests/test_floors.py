@@ -22,6 +22,7 @@ FLOORS = {
     "echo.lab.kernel": set(),
     "echo.lab.show": set(),
     "echo.lab.tracebacks": set(),
+    "echo.lab.system": {"echo.lab.tracebacks"},
     "echo.lab.background": {"echo.lab.kernel", "echo.lab.tracebacks"},
     "echo.lab.process": {"echo.lab.kernel"},
     "echo.lab.crowds": {"echo.lab.background"},

@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FILES = ["Makefile", "constraints.txt", "pyproject.toml", "tools/setup.sh"]
-PROGRAMS = ["awk", "cat", "cksum", "head", "id", "make", "mkdir", "rm", "sh"]  # no more is needed
+# No more is needed.
+PROGRAMS = ["awk", "cat", "cksum", "head", "id", "make", "mkdir", "rm", "sh", "uname"]
 
 TOO_OLD = """#!/bin/sh
 echo 3.10
@@ -20,7 +21,7 @@ case $2 in *venv*) exit 1 ;; esac
 echo 3.12
 """
 PYTHON = """#!/bin/sh
-echo "$@" >>calls
+echo "$@, HOME=$HOME" >>calls
 case $2 in
 venv) mkdir .venv/bin && cat "$0" >.venv/bin/python && chmod +x .venv/bin/python ;;
 pip) ! cat broken 2>&1 ;;
@@ -45,14 +46,15 @@ class Clone:
 
     def add_program(self, name, text):
         path = self.programs / name
+        path.unlink(missing_ok=True)  # a link would be followed
         path.write_text(text)
         path.chmod(0o755)
 
-    def make(self, *arguments):
+    def make(self, *arguments, home=None):
         return subprocess.run(
             ["make", *arguments],
             cwd=self.folder,
-            env={"PATH": str(self.programs), "HOME": str(self.folder)},
+            env={"PATH": str(self.programs), "HOME": str(home or self.folder)},
             capture_output=True,
             text=True,
         )
@@ -83,6 +85,17 @@ def test_make_alone_lists_every_target(clone):
     listed = re.findall(r"^make (\w+) +[A-Z].*\.$", done.stdout, re.MULTILINE)
     assert ["help", *listed] == targets
     assert {"lab", "test", "lessons", "soak"} <= set(listed)
+
+
+@pytest.mark.parametrize("system", ["Darwin", "MINGW64_NT-10.0-26100"])
+def test_another_system(clone, system):
+    """Before anything is installed that would be of no use there."""
+    clone.add_program("uname", f"#!/bin/sh\necho {system}\n")
+    for target in "lab", "test":
+        line = the_sentence(clone.make(target))
+        assert f"this is {system}" in line
+        assert all(way in line for way in ("container", "WSL2", "Binder"))
+    assert not (clone.folder / "calls").exists()
 
 
 def test_python_is_missing(clone):
@@ -142,6 +155,18 @@ def test_unusable_venv_is_made_anew(clone, fault):
     assert clone.make("lessons").returncode == 0
     assert clone.called("-m venv") == 1
     assert not (clone.folder / ".venv/unfinished").exists()
+
+
+def test_home_that_cannot_be_written(clone):
+    """Jupyter, IPython, matplotlib and pip write there; then they get one in .venv."""
+    for target in "lessons", "lab", "test":
+        assert clone.make(target, home="/nowhere").returncode == 0
+    assert clone.called(f"HOME={clone.folder}/.venv/home\n")
+    assert (clone.folder / ".venv/home").is_dir()
+    clone.make("lessons", home="/nowhere")
+    assert not clone.called("HOME=/nowhere\n")
+    clone.make("lessons")
+    assert clone.called(f"HOME={clone.folder}\n"), "a good one is kept"
 
 
 def test_named_python_replaces_another(clone):

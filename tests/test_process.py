@@ -59,7 +59,7 @@ def limit(server, most):
 
 
 def of_process(server, name):
-    return Path(f"/proc/{server.pid}/{name}").read_text()
+    return Path(f"/proc/{server.pid}/{name}").read_text("ascii", "replace")
 
 
 def descriptors(server):

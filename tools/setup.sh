@@ -12,6 +12,10 @@ fail() {
 
 trap 'exit 130' INT TERM HUP # some shells would go on with the next line
 
+system=$(uname -s)
+[ "$system" = Linux ] ||
+    fail "The lessons need Linux, and this is $system: use a container, WSL2 on Windows, or Binder; README.md says more."
+
 python=${1:-python3}
 version='import sys; print("%d.%d" % sys.version_info[:2]); sys.exit(sys.version_info < (3, 11))'
 place=$(pwd -P)

@@ -7,6 +7,10 @@ Each name below is imported from its module when it is first used.
 
 import importlib
 
+from echo.lab import system
+
+system.require()
+
 NAMES = {
     "background": [
         "Crashed",

@@ -15,6 +15,7 @@ import errno
 import html
 import io
 import itertools
+import logging
 import re
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -801,9 +802,15 @@ class Sheet:
         self.svg = ""
 
     def __enter__(self) -> "Sheet":
+        # Its first import warns of a slow font cache, and of a HOME where it cannot keep one.
+        # Both are of no use to a learner, in whose cell it would stand.
+        log = logging.getLogger("matplotlib")
+        level = log.level
+        log.setLevel(logging.ERROR)
         import matplotlib as mpl
         from matplotlib.figure import Figure
 
+        log.setLevel(level)
         self._context = mpl.rc_context()
         self._context.__enter__()
         mpl.rcdefaults()  # whatever the reader has set for figures of her own

@@ -186,7 +186,7 @@ class Process:
             with contextlib.suppress(OSError):
                 for tid in os.listdir(f"/proc/{pid}/task"):
                     with contextlib.suppress(OSError):
-                        text = Path(f"/proc/{pid}/task/{tid}/status").read_text(errors="replace")
+                        text = Path(f"/proc/{pid}/task/{tid}/status").read_text("ascii", "replace")
                         state = text.partition("State:\t")[2][:1]
                         switches = re.findall(r"ctxt_switches:\s*(\d+)", text)
                         found[int(tid)] = Look(state, tuple(switches))
@@ -456,8 +456,8 @@ def kernel_buffers() -> tuple[int, int]:
     """The most bytes that the kernel keeps for one socket: to send, received (tcp(7))."""
     return tuple(
         max(
-            int(Path(f"/proc/sys/net/ipv4/tcp_{way}mem").read_text().split()[2]),
-            2 * int(Path(f"/proc/sys/net/core/{way}mem_max").read_text()),  # setsockopt()
+            int(Path(f"/proc/sys/net/ipv4/tcp_{way}mem").read_text("ascii").split()[2]),
+            2 * int(Path(f"/proc/sys/net/core/{way}mem_max").read_text("ascii")),  # setsockopt()
         )
         for way in "wr"
     )
@@ -476,7 +476,7 @@ def session_of(pid: int) -> int | None:
 def stat(pid: int) -> list[str]:
     """The fields of /proc/<pid>/stat from the third on; none if it has gone."""
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
     return []
 
 
