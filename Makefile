@@ -9,7 +9,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export HOME := $(CURDIR)/.venv/home
 endif
 
-.PHONY: help .venv lab test lessons docs soak
+.PHONY: help .venv lab test browser lessons docs soak
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s%s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ test: .venv  ## Check everything: style, tests, and that every lesson shows what
 	$(PY) -m pytest -n 4 tests  # most of them wait most of the time
 	$(PY) -m pytest --nbval notebooks
 	$(PY) tools/execute.py --check $(LESSONS)
+
+browser: .venv  ## Do and see in JupyterLab what a learner does, and photograph every screen.
+	$(PY) tools/browser.py $(LESSONS) --out pictures
 
 lessons: .venv  ## Run every lesson and store what it shows.
 	$(PY) tools/execute.py $(LESSONS)

@@ -73,7 +73,7 @@ fi
 echo "Installing the packages into .venv; the first time this takes about half a minute."
 : >$unfinished
 # Without build isolation setuptools is the tested one too, and nothing is fetched for a build.
-{ install pip setuptools && install --no-build-isolation -e ".[lab,test]"; } >$log 2>&1
+{ install pip setuptools && install --no-build-isolation -e ".[lab,test,browser]"; } >$log 2>&1
 status=$?
 rm $unfinished
 [ $status = 0 ] || fail "The packages could not be installed (is there a network?); $log says why."

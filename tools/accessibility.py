@@ -1,0 +1,190 @@
+"""Can everybody use what a lesson adds to JupyterLab?  Asked of an open notebook.
+
+A lesson adds what its author has written and what its cells show: rendered markdown with tables,
+links and answers to open, and the outputs with figures, tables and the stepper.  All else on the
+page (menus, toolbars, prompts, editors, and the anchors beside headings) is JupyterLab's own.
+"""
+
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from frontend import PANEL
+from playwright.sync_api import Page
+
+OURS = ".jp-NotebookPanel :is(.jp-RenderedMarkdown, .jp-OutputArea-output)"
+THEIRS = ".jp-InternalAnchorLink"
+GRAVE = ("critical", "serious")  # of axe-core's four degrees; among them is contrast
+
+# JupyterLab's body has no height, and hides what is outside it; all that is seen is positioned.
+# axe-core would conclude that nothing is seen, and not look at a single contrast.
+BODY = "() => { document.body.style.height = '100vh'; }"
+
+MORE_STOPS = 40  # of Tab within a cell, beyond those that we count: editors, long outputs
+
+
+def judge(page: Page) -> tuple[int, list[str]]:
+    """The number of figures in an open notebook, and all that is wrong in the theme it wears."""
+    figures = page.evaluate(FIGURES, OURS)
+    nameless = [
+        f"{figure['cell']}: a figure has no alt text: {figure['html']}"
+        for figure in figures
+        if not figure["name"]
+    ]
+    pale = [
+        f"{one['cell']}: contrast {one['contrast']:.1f} of {one['text']!r} in a figure: "
+        f"{one['ink']} on {one['paper']}"
+        for one in page.evaluate(LETTERS, OURS)
+        if one["contrast"] < 4.5
+    ]
+    return len(figures), [*by_axe(page), *nameless, *pale]
+
+
+def by_axe(page: Page) -> list[str]:
+    """What axe-core finds serious, and where it cannot tell a contrast.
+
+    It can never tell that of letters in a figure; LETTERS does.
+    """
+    page.evaluate(BODY)
+    context = {"include": [[OURS]], "exclude": [[THEIRS], [f"{OURS} svg text"]]}
+    answer = Axe().run(page, context, {"resultTypes": ["violations", "incomplete"]}).response
+    grave = [rule for rule in answer["violations"] if rule["impact"] in GRAVE]
+    unsure = [rule for rule in answer["incomplete"] if rule["id"] == "color-contrast"]
+    found = [(rule, node) for rule in grave + unsure for node in rule["nodes"]]
+    places = page.evaluate(PLACES, [node["target"][0] for _, node in found])
+    return [
+        f"{place}: {rule['id']} ({rule['impact']}): {said(node)} {shortened(node['html'])}"
+        for place, (rule, node) in zip(places, found, strict=True)
+    ]
+
+
+def said(node: dict[str, Any]) -> str:
+    """What axe-core says of an element, without its introduction."""
+    checks = node["any"] + node["all"] + node["none"]
+    return "; ".join(dict.fromkeys(check["message"] for check in checks))
+
+
+def shortened(markup: str) -> str:
+    """An element in one line, enough to find it by."""
+    line = " ".join(markup.split())
+    return line if len(line) <= 100 else f"{line[:97]}..."
+
+
+def keyboard(page: Page) -> tuple[int, list[str]]:
+    """Go with Tab through each cell that holds something to press; open what can be opened.
+
+    How many places there are, and what is wrong: Tab does not come there, or Enter does not
+    open it.  A cell is chosen by the arrow keys, as JupyterLab does it, and so by its command.
+    """
+    wrong = []
+    cells = page.evaluate(MARK, OURS)
+    for cell in cells:
+        page.evaluate(ACTIVATE, cell["index"])
+        waiting = dict(enumerate(cell["names"]))
+        for _ in range(len(waiting) + MORE_STOPS):
+            if not waiting:
+                break
+            page.keyboard.press("Tab")
+            place = page.evaluate(FOCUSED)
+            name = waiting.pop(place["number"], None) if place["index"] == cell["index"] else None
+            if name is not None and place["closed"]:
+                page.keyboard.press("Enter")
+                if page.evaluate(FOCUSED)["closed"]:
+                    wrong.append(f"{cell['place']}: Enter does not open {name!r}")
+        wrong += [f"{cell['place']}: Tab does not come to {name!r}" for name in waiting.values()]
+    return sum(len(cell["names"]) for cell in cells), wrong
+
+
+# A cell as tools/execute.py names it, from any element in it.
+PLACE = f"""
+  const cells = {PANEL}.content.widgets;
+  const index = element => cells.findIndex(cell => cell.node.contains(element));
+  const place = element => {{
+    const number = index(element);
+    return `cell ${{number + 1}} (id ${{cells[number]?.model.id}})`;
+  }};"""
+
+PLACES = f"""targets => {{ {PLACE}
+  return targets.map(target => place(document.querySelector(target)));
+}}"""
+
+# Each outermost figure: where it is, what a screen reader is told, and how it begins.
+FIGURES = f"""ours => {{ {PLACE}
+  const all = [...document.querySelectorAll(`${{ours}} :is(svg, img, canvas)`)];
+  return all.filter(one => !one.parentElement.closest('svg')).map(one => ({{
+    cell: place(one),
+    name: one.tagName === 'IMG' ? one.alt.trim() : one.getAttribute('role') === 'img'
+      ? (one.getAttribute('aria-label') || '').trim() : '',
+    html: one.outerHTML.slice(0, 80)}}));
+}}"""
+
+# Letters in figures, with their colour, that of the last shape below them, and the contrast by
+# WCAG 2.  A hatched shape has the colour of its pattern's ground.
+LETTERS = f"""ours => {{ {PLACE}
+  const rgb = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
+  const luminance = colour => {{
+    const [r, g, b] = rgb(colour).map(v => v / 255)
+      .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  }};
+  const ground = shape => {{
+    const fill = getComputedStyle(shape).fill;
+    const pattern = fill.startsWith('url') && document.querySelector(fill.slice(5, -2));
+    return pattern ? getComputedStyle(pattern.querySelector('rect, path')).fill : fill;
+  }};
+  const covers = (shape, x, y) => {{
+    const point = new DOMPoint(x, y).matrixTransform(shape.getScreenCTM().inverse());
+    return shape.isPointInFill(point);
+  }};
+  const page = element => {{
+    for (; element; element = element.parentElement) {{
+      const colour = getComputedStyle(element).backgroundColor;
+      if (colour !== 'rgba(0, 0, 0, 0)') return colour;
+    }}
+    return 'rgb(255, 255, 255)';
+  }};
+  const letters = [];
+  for (const figure of document.querySelectorAll(`${{ours}} svg`)) {{
+    const drawn = [...figure.querySelectorAll('path, rect, circle, ellipse, polygon, text')]
+      .filter(one => !one.closest('defs, pattern, clipPath'));
+    drawn.forEach((text, order) => {{
+      if (text.tagName !== 'text' || !text.textContent.trim()) return;
+      const box = text.getBoundingClientRect();
+      const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+      const below = drawn.slice(0, order).reverse().find(shape => shape.tagName !== 'text'
+        && getComputedStyle(shape).fill !== 'none' && covers(shape, x, y));
+      const ink = getComputedStyle(text).fill;
+      const paper = below ? ground(below) : page(figure);
+      const [low, high] = [luminance(ink), luminance(paper)].sort((a, b) => a - b);
+      letters.push({{cell: place(text), text: text.textContent.trim(), ink, paper,
+        contrast: (high + 0.05) / (low + 0.05)}});
+    }});
+  }}
+  return letters;
+}}"""
+
+# What can be pressed in each cell, numbered within it; what lies in a closed answer as well.
+MARK = f"""ours => {{ {PLACE}
+  const found = new Map();
+  const all = `:is(summary, a[href], button, input, select, textarea, [tabindex="0"])`;
+  for (const one of document.querySelectorAll(`${{ours}} ${{all}}:not({THEIRS})`)) {{
+    if (one.disabled || getComputedStyle(one).display === 'none') continue;
+    const at = index(one);
+    if (!found.has(at)) found.set(at, {{index: at, place: place(one), names: []}});
+    one.dataset.stop = found.get(at).names.length;
+    found.get(at).names.push((one.innerText || one.title || one.tagName).trim());
+  }}
+  return [...found.values()];
+}}"""
+
+FOCUSED = f"""() => {{ {PLACE}
+  const one = document.activeElement;
+  return {{index: index(one), number: one?.dataset?.stop ? Number(one.dataset.stop) : null,
+    closed: one?.tagName === 'SUMMARY' && !one.parentElement.open}};
+}}"""
+
+ACTIVATE = f"""index => {{
+  {PANEL}.content.mode = 'command';
+  {PANEL}.content.activeCellIndex = index;
+  {PANEL}.content.deselectAll();
+  {PANEL}.content.widgets[index].node.focus();
+}}"""
