@@ -9,7 +9,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export HOME := $(CURDIR)/.venv/home
 endif
 
-.PHONY: help .venv lab test lessons soak
+.PHONY: help .venv lab test lessons site soak
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s%s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,12 @@ test: .venv  ## Check everything: style, tests, and that every lesson shows what
 
 lessons: .venv  ## Run every lesson and store what it shows.
 	$(PY) tools/execute.py $(LESSONS)
+
+site: .venv  ## Make static pages of the lessons in build/site, and check them.
+	@sh tools/setup.sh "$(PYTHON)" site
+	rm -rf build/site
+	$(PY) -m sphinx -q -W --keep-going -E -c docs -d build/doctrees . build/site
+	$(PY) -m pytest --site build/site tests/test_site.py tests/test_environment.py
 
 soak: .venv  ## Repeat what depends on time, ten times on a busy machine (up to 25 minutes).
 	$(PY) tools/soak.py

@@ -82,7 +82,7 @@ def test_make_alone_lists_every_target(clone):
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     listed = re.findall(r"^make (\w+) +[A-Z].*\.$", done.stdout, re.MULTILINE)
     assert ["help", *listed] == targets
-    assert {"lab", "test", "lessons", "soak"} <= set(listed)
+    assert {"lab", "test", "lessons", "site", "soak"} <= set(listed)
 
 
 def test_python_is_missing(clone):
@@ -126,6 +126,16 @@ def test_changed_set_is_installed(clone):
         constraints.write("another==1.0\n")
     clone.make("lessons")
     assert clone.called("pip install") == 2
+
+
+def test_what_the_site_needs_is_installed_once_and_when_asked_for(clone):
+    clone.make("lessons")
+    clone.called("")
+    assert clone.make("site").returncode == 0
+    assert clone.called(".[lab,test,site]") == 1
+    for target in "site", "lessons":
+        assert clone.make(target).returncode == 0
+    assert clone.called("pip install") == 0
 
 
 @pytest.mark.parametrize("fault", ["interrupted", "moved", "of a Python that is gone"])
