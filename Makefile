@@ -33,7 +33,7 @@ lessons: .venv  ## Run every lesson and store what it shows.
 	$(PY) tools/execute.py $(LESSONS)
 
 site: .venv  ## Make static pages of the lessons in build/site, and check them.
-	@sh tools/setup.sh "$(PYTHON)" site
+	@sh tools/setup.sh "$(PYTHON)" site docs/constraints.txt
 	rm -rf build/site
 	$(PY) -m sphinx -q -W --keep-going -E -c docs -d build/doctrees . build/site
 	$(PY) -m pytest --site build/site tests/test_site.py tests/test_environment.py

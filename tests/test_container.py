@@ -35,13 +35,14 @@ def test_python_is_that_of_the_conda_environment():
 
 
 def test_packages_are_the_tested_set():
-    """They come by the set-up of every clone, which knows constraints.txt, and by nothing else."""
+    """By the set-up of every clone, which knows constraints.txt, and by nothing else."""
     runs = " ".join(steps("RUN"))
     assert "make .venv" in runs
     assert re.search(r"\bpip\b", runs) is None
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    (extra,) = re.findall(r'sh tools/setup.sh "" (\w+)', runs)
+    ((extra, pins),) = re.findall(r'sh tools/setup.sh "" (\w+) (\S+)', runs)
     assert extra in project["optional-dependencies"]
+    assert (ROOT / pins).is_file()
 
 
 def test_what_is_installed_is_what_is_started():

@@ -13,21 +13,24 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-FOR_ALL = {"lab", "test"}  # the other extras are installed only when asked for
+ASKED = {
+    asking.name: asking for name in ("lab", "test") for asking in map(Requirement, EXTRAS[name])
+}
+MORE = {"site": "docs/constraints.txt", "hub": ".devcontainer/constraints.txt"}  # and their pins
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-LINES = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-PINNED = [line for line in LINES if not line.startswith("#")]
 
-INSTALLERS = {"pip", "setuptools"}
+
+def pins(name):
+    """The lines of a list of exact versions."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+PINNED = pins("constraints.txt")
 
 # The oldest Python needs most: what newer ones have in their standard library.
 OLDEST = {"python_version": "3.11", "python_full_version": "3.11.0"}
 LINUX = {"os_name": "posix", "sys_platform": "linux", "platform_system": "Linux"}
-
-
-def asked(extras):
-    """{name: requirement} of what these extras ask for."""
-    return {one.name: one for extra in extras for one in map(Requirement, EXTRAS[extra])}
 
 
 def from_conda():
@@ -47,9 +50,9 @@ def needs(name, extra):
             yield asking
 
 
-def all_needed(extras):
-    """The names of what these extras ask for, of what that needs, and so on."""
-    found, todo = set(), list(asked(extras).values())
+def all_needed(asked):
+    """The names of what is asked for, of what that needs, and so on."""
+    found, todo = set(), list(asked)
     while todo:
         asking = todo.pop()
         for extra in {"", *asking.extras}:
@@ -62,7 +65,7 @@ def all_needed(extras):
 def test_conda_and_pip_are_asked_for_the_same():
     conda = {name: f"=={version}.*" for name, version in from_conda().items()}
     del conda["python"], conda["pip"]
-    assert conda == {name: str(asking.specifier) for name, asking in asked(FOR_ALL).items()}
+    assert conda == {name: str(asking.specifier) for name, asking in ASKED.items()}
 
 
 def test_conda_installs_a_python_that_we_support():
@@ -75,24 +78,30 @@ def test_conda_has_one_channel_and_our_own_package():
 
 
 def test_tested_set_is_exact():
-    """Names and versions, in order, of all that everybody needs."""
-    names = [line.split("==")[0] for line in PINNED]
+    """Names and versions, of all that is needed and of nothing else."""
+    first = {"pip", "setuptools"}  # they install the others
     assert all(len(line.split("==")) == 2 and "*" not in line for line in PINNED)
-    assert names == sorted(set(names))
-    assert set(names) >= all_needed(FOR_ALL) | INSTALLERS
-
-
-def test_tested_set_has_nothing_else():
-    """What a package needs is known where it is installed: make site asks this as well."""
-    for name in asked(EXTRAS):
-        try:
-            metadata.version(name)
-        except metadata.PackageNotFoundError:
-            pytest.skip(f"{name} is not installed, and what it needs not known")
-    assert {line.split("==")[0] for line in PINNED} == all_needed(EXTRAS) | INSTALLERS
+    assert [line.split("==")[0] for line in PINNED] == sorted(all_needed(ASKED.values()) | first)
 
 
 def test_tested_set_is_what_is_asked_for():
     pinned = dict(line.split("==") for line in PINNED)
-    for name, asking in asked(EXTRAS).items():
+    for name, asking in ASKED.items():
         assert asking.specifier.contains(pinned[name]), asking
+
+
+@pytest.mark.parametrize("extra", MORE)
+def test_what_one_extra_needs_more_is_pinned_too(extra):
+    """What it needs in turn is known where it is installed; make site asks this as well."""
+    asked = [Requirement(line) for line in EXTRAS[extra]]
+    pinned, more = (dict(line.split("==") for line in one) for one in (PINNED, pins(MORE[extra])))
+    assert list(more) == sorted(more)
+    assert all(more[name] == pinned[name] for name in more.keys() & pinned.keys())
+    for asking in asked:
+        assert asking.specifier.contains((pinned | more)[asking.name]), asking
+    try:
+        for asking in asked:
+            metadata.version(asking.name)
+    except metadata.PackageNotFoundError:
+        pytest.skip(f"{asking.name} is not installed, and what it needs is not known")
+    assert more.keys() <= all_needed(asked) <= pinned.keys() | more.keys()

@@ -270,7 +270,7 @@ PLANTED = """<!doctype html><title>A page with faults</title>
 @pytest.fixture
 def planted(tmp_path, site):
     """A site with one page, and one fault of each kind."""
-    (tmp_path / "page.html").write_text(PLANTED)
+    (tmp_path / "page.html").write_text(PLANTED, encoding="utf-8")
     return tmp_path
 
 
