@@ -7,6 +7,7 @@ where it leads in the checkout, and no lesson is copied.  This file adds what on
 list of the pages, and a first page of the name that servers look for.
 """
 
+import re
 import shutil
 from pathlib import Path
 
@@ -27,9 +28,7 @@ exclude_patterns = [".*", "**/.*", "build", "echo", "tests", "tools"]
 extensions = ["myst_nb"]
 nb_execution_mode = "off"  # what is stored is what is shown
 nb_ipywidgets_js = {}  # no lesson stores a widget, and these come from another host
-nb_mime_priority_overrides = [("html", "text/html", 0), ("html", "text/plain", 10)]
 myst_heading_anchors = 4  # as GitHub makes them
-myst_links_external_new_tab = False
 
 html_theme = "furo"
 html_theme_options = {"navigation_with_keys": False}  # arrows scroll a wide output
@@ -61,10 +60,9 @@ CONTRIBUTING
 
 
 class Site(StandaloneHTMLBuilder):
-    """Sphinx's own pages, but README is index.html.  (By name: "html" has what it shows of a
-    notebook, a builder of another name would be given plain text.)"""
+    """Sphinx's own pages, but README is index.html."""
 
-    name = "html"
+    name = "html"  # under another, it would be given the plain text of outputs only
 
     def get_output_path(self, page_name):
         return super().get_output_path("index" if page_name == root_doc else page_name)
@@ -82,9 +80,10 @@ def add_what_only_a_site_has(app, docname, source):
 def copy_pictures(app, error):
     """Those that README shows by HTML, which Sphinx does not read."""
     if not error:
-        for path in ROOT.glob("docs/*.png"):
-            (app.outdir / "docs").mkdir(exist_ok=True)
-            shutil.copy(path, app.outdir / "docs")
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        for name in re.findall(r'\bsrc(?:set)?="([\w/.-]+)"', readme):
+            (app.outdir / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, app.outdir / name)
 
 
 def setup(app):
