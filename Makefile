@@ -9,7 +9,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export HOME := $(CURDIR)/.venv/home
 endif
 
-.PHONY: help .venv lab test browser lessons docs soak
+.PHONY: help .venv lab test browser lessons docs site soak
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s%s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,12 @@ lessons: .venv  ## Run every lesson and store what it shows.
 
 docs: .venv  ## Write what README.md and docs/ say about the lessons and the tests anew.
 	$(PY) tools/docs.py
+
+site: .venv  ## Make static pages of the lessons in build/site, and check them.
+	@sh tools/setup.sh "$(PYTHON)" site docs/constraints.txt
+	rm -rf build/site
+	$(PY) -m sphinx -q -W --keep-going -E -c docs -d build/doctrees . build/site
+	$(PY) -m pytest --site build/site tests/test_site.py tests/test_environment.py
 
 soak: .venv  ## Repeat what depends on time, ten times on a busy machine (up to 25 minutes).
 	$(PY) tools/soak.py

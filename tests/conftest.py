@@ -13,9 +13,15 @@ WITHOUT_A_RING = {"test_floors", "test_house"}  # they read files
 def pytest_addoption(parser):
     text = "interrupt every cell of a lesson instead of four (test_interrupt.py)"
     parser.addoption("--every-cell", action="store_true", help=text)
+    parser.addoption("--site", metavar="FOLDER", help="check these pages (test_site.py)")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--site"):
+        skip = pytest.mark.skip(reason="make site builds the site and checks it")
+        for item in items:
+            if item.module and item.module.__name__ == "test_site":
+                item.add_marker(skip)
     try:
         Ring().close()
     except OSError as error:

@@ -4,6 +4,7 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -12,11 +13,20 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-ASKED = {one.name: one for extra in EXTRAS.values() for one in map(Requirement, extra)}
+TESTED = "lab", "test", "browser"  # whose exact versions are in constraints.txt
+ASKED = {one.name: one for name in TESTED for one in map(Requirement, EXTRAS[name])}
 WITHOUT_CONDA = {one.name for one in map(Requirement, EXTRAS["browser"])}  # and not for Binder
+MORE = {"site": "docs/constraints.txt", "hub": ".devcontainer/constraints.txt"}  # and their pins
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-LINES = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-PINNED = [line for line in LINES if not line.startswith("#")]
+
+
+def pins(name):
+    """The lines of a list of exact versions."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+PINNED = pins("constraints.txt")
 
 # The oldest Python needs most: what newer ones have in their standard library.
 OLDEST = {"python_version": "3.11", "python_full_version": "3.11.0"}
@@ -40,9 +50,9 @@ def needs(name, extra):
             yield asking
 
 
-def all_needed():
-    """The names of what the extras ask for, of what that needs, and so on."""
-    found, todo = set(), list(ASKED.values())
+def all_needed(asked):
+    """The names of what is asked for, of what that needs, and so on."""
+    found, todo = set(), list(asked)
     while todo:
         asking = todo.pop()
         for extra in {"", *asking.extras}:
@@ -72,10 +82,27 @@ def test_tested_set_is_exact():
     """Names and versions, of all that is needed and of nothing else."""
     first = {"pip", "setuptools"}  # they install the others
     assert all(len(line.split("==")) == 2 and "*" not in line for line in PINNED)
-    assert [line.split("==")[0] for line in PINNED] == sorted(all_needed() | first)
+    assert [line.split("==")[0] for line in PINNED] == sorted(all_needed(ASKED.values()) | first)
 
 
 def test_tested_set_is_what_is_asked_for():
     pinned = dict(line.split("==") for line in PINNED)
     for name, asking in ASKED.items():
         assert asking.specifier.contains(pinned[name]), asking
+
+
+@pytest.mark.parametrize("extra", MORE)
+def test_what_one_extra_needs_more_is_pinned_too(extra):
+    """What it needs in turn is known where it is installed; make site asks this as well."""
+    asked = [Requirement(line) for line in EXTRAS[extra]]
+    pinned, more = (dict(line.split("==") for line in one) for one in (PINNED, pins(MORE[extra])))
+    assert list(more) == sorted(more)
+    assert all(more[name] == pinned[name] for name in more.keys() & pinned.keys())
+    for asking in asked:
+        assert asking.specifier.contains((pinned | more)[asking.name]), asking
+    try:
+        for asking in asked:
+            metadata.version(asking.name)
+    except metadata.PackageNotFoundError:
+        pytest.skip(f"{asking.name} is not installed, and what it needs is not known")
+    assert more.keys() <= all_needed(asked) <= pinned.keys() | more.keys()

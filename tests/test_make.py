@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FILES = ["Makefile", "constraints.txt", "pyproject.toml", "tools/setup.sh"]
+FILES = ["Makefile", "constraints.txt", "docs/constraints.txt", "pyproject.toml", "tools/setup.sh"]
 # No more is needed.
 PROGRAMS = ["awk", "cat", "cksum", "head", "id", "make", "mkdir", "rm", "sh", "uname"]
 
@@ -84,7 +84,7 @@ def test_make_alone_lists_every_target(clone):
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     listed = re.findall(r"^make (\w+) +[A-Z].*\.$", done.stdout, re.MULTILINE)
     assert ["help", *listed] == targets
-    assert {"lab", "test", "lessons", "soak"} <= set(listed)
+    assert {"lab", "test", "lessons", "site", "soak"} <= set(listed)
 
 
 @pytest.mark.parametrize("system", ["Darwin", "MINGW64_NT-10.0-26100"])
@@ -139,6 +139,16 @@ def test_changed_set_is_installed(clone):
         constraints.write("another==1.0\n")
     clone.make("lessons")
     assert clone.called("pip install") == 2
+
+
+def test_what_the_site_needs_is_installed_once_and_when_asked_for(clone):
+    clone.make("lessons")
+    clone.called("")
+    assert clone.make("site").returncode == 0
+    assert clone.called("-c docs/constraints.txt --no-build-isolation -e .[lab,test,site]") == 1
+    for target in "site", "lessons":
+        assert clone.make(target).returncode == 0
+    assert clone.called("pip install") == 0
 
 
 @pytest.mark.parametrize("fault", ["interrupted", "moved", "of a Python that is gone"])

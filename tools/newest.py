@@ -1,4 +1,4 @@
-"""Print the packages that pyproject.toml asks for, without their versions.
+"""Print the packages that `make test` installs by name, without their versions.
 
     python -m pip install -e . $(python tools/newest.py)
 
@@ -14,8 +14,8 @@ PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
 def main() -> None:
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
-    for extra in project["optional-dependencies"].values():
-        for asked in extra:
+    for extra in "lab", "test", "browser":
+        for asked in project["optional-dependencies"][extra]:
             print(re.split("[<>=!~ ;]", asked)[0])
 
 

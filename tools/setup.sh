@@ -1,6 +1,7 @@
 # Make .venv and install the tested set into it; do nothing where that has been done.
 #
-#     sh tools/setup.sh PYTHON    # which may be empty
+#     sh tools/setup.sh PYTHON               # which may be empty
+#     sh tools/setup.sh PYTHON EXTRA FILE    # and that extra of pyproject.toml, pinned in FILE
 #
 # A .venv that is there is kept, whichever Python made it, unless PYTHON names another version,
 # its own Python no longer runs, the folder has been moved, or its installation was interrupted.
@@ -19,8 +20,10 @@ system=$(uname -s)
 python=${1:-python3}
 version='import sys; print("%d.%d" % sys.version_info[:2]); sys.exit(sys.version_info < (3, 11))'
 place=$(pwd -P)
-tested=$(echo "$place" && cksum pyproject.toml constraints.txt)
-ready=.venv/ready           # what was installed, and where
+extra=$2
+more_pins=$3
+tested=$(echo "$place" && cksum pyproject.toml constraints.txt ${more_pins:+"$more_pins"})
+ready=.venv/ready${extra:+-$extra} # what was installed, and where
 unfinished=.venv/unfinished # there while something is being installed
 log=.venv/setup.log
 
@@ -55,9 +58,9 @@ make_venv() {
 
 install() {
     if with_uv; then
-        uv pip install --python .venv/bin/python -c constraints.txt "$@"
+        uv pip install --python .venv/bin/python -c constraints.txt ${more_pins:+-c "$more_pins"} "$@"
     else
-        .venv/bin/python -m pip install -c constraints.txt "$@"
+        .venv/bin/python -m pip install -c constraints.txt ${more_pins:+-c "$more_pins"} "$@"
     fi
 }
 
@@ -73,7 +76,10 @@ fi
 echo "Installing the packages into .venv; the first time this takes about half a minute."
 : >$unfinished
 # Without build isolation setuptools is the tested one too, and nothing is fetched for a build.
-{ install pip setuptools && install --no-build-isolation -e ".[lab,test,browser]"; } >$log 2>&1
+{
+    install pip setuptools &&
+        install --no-build-isolation -e ".[lab,test,browser${extra:+,$extra}]"
+} >$log 2>&1
 status=$?
 rm $unfinished
 [ $status = 0 ] || fail "The packages could not be installed (is there a network?); $log says why."
