@@ -9,7 +9,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export HOME := $(CURDIR)/.venv/home
 endif
 
-.PHONY: help .venv lab test lessons soak
+.PHONY: help .venv lab test lessons soak bench
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s%s\n", $$1, $$2 }' Makefile
@@ -34,3 +34,6 @@ lessons: .venv  ## Run every lesson and store what it shows.
 
 soak: .venv  ## Repeat what depends on time, ten times on a busy machine (up to 25 minutes).
 	$(PY) tools/soak.py
+
+bench: .venv  ## Measure our servers beside others, in 12 minutes; QUICK=1: a look, in one.
+	$(PY) -m benchmarks.run $(if $(QUICK),--quick)
