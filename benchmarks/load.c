@@ -27,6 +27,7 @@
 
 #define ROOM (256 * 1024)
 #define SLICE 0.02 /* seconds */
+#define PATIENCE 5 /* seconds */
 
 struct client {
     int fd, waits;    /* for room to send */
@@ -133,21 +134,21 @@ int main(int argc, char **argv) {
     for (int i = 0; i < connections; i++)
         connect_anew(&clients[i]);
 
-    int slices = 0;
-    double *rates = calloc(seconds / SLICE + 1, sizeof *rates);
+    int slices = 0, most = seconds / SLICE;
+    double *rates = calloc(most + 1, sizeof *rates);
     double began = now(), slice = began, time;
     size_t echoes = 0, before = 0;
     for (int i = 0; i < connections; i++)
         give(&clients[i]);
-    while ((time = now()) - began < seconds) {
-        if (time - slice >= SLICE) {
+    while ((time = now()) - began < seconds || !echoes) {
+        if (time - slice >= SLICE && slices < most) {
             rates[slices++] = (echoes - before) / (time - slice);
             before = echoes;
             slice = time;
         }
-        int ready = epoll_wait(poller, events, connections, 1000);
+        int ready = epoll_wait(poller, events, connections, PATIENCE * 1000);
         if (ready == 0) {
-            fprintf(stderr, "nothing came back for a second\n");
+            fprintf(stderr, "nothing came back for %d seconds\n", PATIENCE);
             return 1;
         }
         for (int i = 0; i < ready; i++) {

@@ -9,6 +9,7 @@ import json
 import re
 import statistics
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -138,64 +139,67 @@ def markdown(head: list[str], rows: list[list[str]]) -> str:
 def conditions(results: Results) -> str:
     """When and where it was measured, and what was not as it should be."""
     before, stolen = results["load average before"], results["stolen"]
-    measured = (
-        f"Measured on {results['date']} on {results['machine']}, in {results['minutes']:g} "
-        f"minutes: {results['rounds']} rounds of {results['seconds']:g} seconds each. "
-        f"{results['versions']}."
-    )
-    said = [measured]
+    said = [
+        f"Measured on {results['date']} on {results['machine']},",
+        f"in {results['minutes']:g} minutes: {results['rounds']} rounds of",
+        f"{results['seconds']:g} seconds each. {results['versions']}.",
+    ]
     if before > QUIET:
         said.append(f"**The machine was not quiet**: its load average was {before:g} before.")
     if stolen >= 0.005:
         said.append(f"Of the processors' time {stolen:.1%} was taken by the host.")
-    return "\n".join([*said, *results["missing"]])
+    return paragraph(*said, *results["missing"])
 
 
-def loads(results: Results) -> str:
-    """Who was the bottleneck: how busy the server's core was, and what a load costs."""
+def legend(results: Results) -> str:
+    """How to read the table."""
+    return paragraph(
+        f"Rates, as multiples of {base_of(results)}: best round against best round, and in",
+        "brackets the least and the greatest ratio of a single round. Ours are bold. Processor",
+        f"time and system calls are those of {FIRST}.",
+    )
+
+
+def bottleneck(results: Results) -> str:
+    """Who waited for whom: how busy the server's core was, and what the loads cost theirs."""
     base = base_of(results)
-    shares = []
+    head = ["how busy the server kept its core", base, "epoll", STREAMS]
+    rows = []
     for scenario, runs in results["runs"].items():
-        found = [
-            f"{name} {statistics.median(run['busy'] for run in runs[name]):.0%}"
-            for name in dict.fromkeys((base, "epoll", STREAMS))
-            if runs.get(name)
-        ]
-        shares.append(f"- {scenario}: {', '.join(found)}")
-    lines = ["How busy the server kept its core (median of the rounds):", "", *shares]
+        each = [[run["busy"] for run in runs.get(name, [])] for name in head[1:]]
+        shares = [f"{statistics.median(busy):.0%}" if busy else NOTHING for busy in each]
+        rows.append([scenario, *shares])
     costs = {
         results["scenarios"][name]["load"]: cpu(results, name, base, "load_cpu")
         for name in (FIRST, CONTROL)
         if results["runs"].get(name, {}).get(base)
     }
-    if len(costs) == 2:
-        own = cpu(results, FIRST, base)
-        told = " and ".join(f"`{name}` {seconds:.2f}" for name, seconds in costs.items())
-        lines += [
-            "",
-            f"For 100 000 echoes of 64 bytes {told} seconds of processor time are spent by the",
-            f"load, and {own:.2f} by {base}.",
-        ]
+    own = cpu(results, FIRST, base)
+    said = []
+    if costs:
+        spent = [f"`{name}` {seconds:.2f}" for name, seconds in costs.items()]
+        said.append(f"Seconds of processor time for 100 000 echoes: {', '.join(spent)},")
+        said.append(f"{base} under `{results['scenarios'][FIRST]['load']}` {own:.2f}.")
     if of_epoll := results["calls"].get("epoll"):
         told = ", ".join(f"{name} {count:.2f}" for name, count in of_epoll.items())
-        lines += ["", f"The system calls of an echo of our epoll server: {told}."]
-    return "\n".join(lines)
+        said.append(f"The system calls of an echo of our epoll server: {told}.")
+    return "\n\n".join([markdown(head, rows), paragraph(*said)])
+
+
+def paragraph(*sentences: str) -> str:
+    return textwrap.fill(" ".join(sentences), 100, break_long_words=False, break_on_hyphens=False)
 
 
 def block(results: Results) -> str:
     """What stands between the marks in README.md."""
-    legend = (
-        f"Rates, as multiples of {base_of(results)}: best round against best round, and in\n"
-        "brackets the least and the greatest ratio of a single round. Ours are bold."
-    )
     parts = [
         conditions(results),
-        legend,
+        legend(results),
         table(results),
         f"![{alt(results)}]({PICTURE.name})",
         "What our servers are meant to reach:",
         asked_table(results),
-        loads(results),
+        bottleneck(results),
     ]
     return "\n\n".join([BEGIN, *parts, END])
 
@@ -232,21 +236,23 @@ OURS, THEIRS = {"color": "#b35806", "marker": "o"}, {"color": "#2166ac", "marker
 
 
 def alt(results: Results) -> str:
-    """What the picture shows, in words."""
-    base = base_of(results)
-    told = []
+    """What the picture shows, in words; all its numbers are those of the table."""
+    base, told = base_of(results), []
     for scenario in results["scenarios"]:
-        found = {name: ratio(results, scenario, name, base) for name in ordered(results)}
-        names = sorted((n for n in found if found[n]), key=lambda n: -found[n].best)
-        told.append(f"{scenario}: " + ", ".join(f"{n} {found[n].best:.2f}" for n in names))
+        found = {name: ratio(results, scenario, name, base) for name in results["servers"]}
+        best = sorted((one.best, name) for name, one in found.items() if one)
+        shown = [best[-1], *((one.best, "epoll") for one in [found.get("epoll")] if one), best[0]]
+        names = ", ".join(f"{name} {value:.2f}" for value, name in dict.fromkeys(shown))
+        told.append(f"{scenario}: {names}")
     return (
-        f"Rates of echo servers as multiples of {base}, one panel a scenario, a dot for the best "
-        f"round and a line for the spread. {'; '.join(told)}."
+        f"Rates of echo servers as multiples of {base}, one panel a scenario, a mark for best "
+        "against best and a line for the spread. The fastest, our epoll server and the slowest: "
+        f"{'; '.join(told)}."
     )
 
 
-def picture(results: Results) -> str:
-    """One panel a scenario, one row a server: a dot where best meets best, a line for the spread.
+def drawn(results: Results) -> str:
+    """One panel a scenario, one row a server: a mark for best against best, a line for the spread.
 
     Ours are filled circles with bold names, the others empty squares: colour only repeats it.
     """
@@ -254,6 +260,13 @@ def picture(results: Results) -> str:
     from matplotlib.figure import Figure
 
     base, names = base_of(results), ordered(results)[::-1]
+    found = {
+        (scenario, name): one
+        for scenario in results["scenarios"]
+        for name in names
+        if (one := ratio(results, scenario, name, base))
+    }
+    most = 1.1 * max(one.best for one in found.values())  # a spread may end beyond it
     with rc_context(curves.STYLE | {"font.size": 9}):
         figure = Figure(figsize=(WIDTH, HEIGHT * len(names) + 1.1), layout="none")
         share = (0.99 - NAMES) / len(results["scenarios"])
@@ -263,13 +276,14 @@ def picture(results: Results) -> str:
             axes = figure.add_axes(place)
             axes.axvline(1, color=curves.GREY, linewidth=2, zorder=0)
             for row, name in enumerate(names):
-                if found := ratio(results, scenario, name, base):
+                if one := found.get((scenario, name)):
                     ours = results["servers"][name]["ours"]
                     look = OURS if ours else {**THEIRS, "markerfacecolor": curves.PAPER}
-                    axes.plot([found.low, found.high], [row, row], color=look["color"])
-                    axes.plot([found.best], [row], markersize=5.5, **look)
+                    axes.plot([one.low, one.high], [row, row], color=look["color"])
+                    axes.plot([one.best], [row], markersize=5.5, **look)
             axes.set_title(scenario.replace(", ", ",\n"), size=9, color=curves.INK)
-            axes.set(xlim=(0, axes.get_xlim()[1]), ylim=(-0.6, len(names) - 0.4))
+            axes.set(xlim=(0, most), ylim=(-0.6, len(names) - 0.4))
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
             axes.set_yticks(range(len(names)), names if number == 0 else [""] * len(names))
             axes.tick_params(axis="y", length=0)
             axes.grid(axis="y", color=curves.GREY, linewidth=0.4)
@@ -283,7 +297,7 @@ def picture(results: Results) -> str:
             size=8,
             color=curves.FAINT,
         )
-        return curves.svg(figure, alt(results))
+        return re.sub(r"[ \t]+$", "", curves.svg(figure, alt(results)), flags=re.MULTILINE)
 
 
 # -- files ------------------------------------------------------------------------------
@@ -300,7 +314,7 @@ def read(path: Path) -> Results | None:
 def write(results: Results) -> None:
     """Put the results into README.md and picture.svg."""
     README.write_text(fill(README.read_text(encoding="utf-8"), results), encoding="utf-8")
-    PICTURE.write_text(re.sub(r"[ \t]+$", "", picture(results), flags=re.M), encoding="utf-8")
+    PICTURE.write_text(drawn(results), encoding="utf-8")
 
 
 def main() -> int:

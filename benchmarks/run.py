@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,7 +39,7 @@ from echo.lab.process import Process, Unusable
 
 PROGRAM = "make bench"
 RESULTS = servers.HERE / "results.json"
-ROUNDS, SECONDS, WARM_UP = 5, 0.7, 0.15
+ROUNDS, SECONDS, WARM_UP = 6, 0.7, 0.15
 QUICK_ROUNDS, QUICK_SECONDS, QUICK_WARM_UP = 1, 0.15, 0.05
 STRACED = 0.5  # seconds under strace
 PATIENCE = 20  # seconds that a load may take
@@ -120,7 +120,7 @@ def bench(workshop: Path, quick: bool) -> dict[str, Any]:
     """Everything that goes into results.json."""
     others, missing = servers.peers(workshop)
     found = [*servers.ours(servers.QUICK if quick else servers.OURS), *others]
-    scenarios, loads = SCENARIOS, {}
+    loads: dict[str, Load] = {}
     for name, make in ((OWN, own_load), (REDIS, redis_load)):
         try:
             loads[name] = make(workshop)
@@ -128,10 +128,7 @@ def bench(workshop: Path, quick: bool) -> dict[str, Any]:
             missing.append(str(error))
     if not loads:
         raise Missing("There is nothing to make load with. " + " ".join(dict.fromkeys(missing)))
-    if REDIS not in loads:
-        scenarios = [one for one in scenarios if one.load != REDIS]
-    if OWN not in loads:  # the other can do all of it, if not as cheaply
-        scenarios = [one._replace(load=REDIS) for one in scenarios if one.load != REDIS]
+    scenarios = scenarios_for(loads)
     cores, sentence = choose_cores(os.sched_getaffinity(0), siblings)
     missing += [sentence] if sentence else []
     missing = list(dict.fromkeys(missing))
@@ -155,10 +152,8 @@ def bench(workshop: Path, quick: bool) -> dict[str, Any]:
     os.sched_setaffinity(0, {cores.load})
     for scenario in scenarios:
         for number in range(rounds):
-            minutes = (time.monotonic() - began) / 60
-            print(
-                f"{minutes:4.1f} min  {scenario.name}, round {number + 1} of {rounds}", flush=True
-            )
+            seconds = time.monotonic() - began
+            print(f"{seconds:4.0f} s  {scenario.name}, round {number + 1} of {rounds}", flush=True)
             for server in found:
                 runs = results["runs"][scenario.name][server.name]
                 if len(runs) < number:
@@ -174,6 +169,13 @@ def bench(workshop: Path, quick: bool) -> dict[str, Any]:
     results["stolen"] = stolen_share(stolen, ticks())
     results["minutes"] = round((time.monotonic() - began) / 60, 1)
     return results
+
+
+def scenarios_for(loads: Container[str]) -> list[Scenario]:
+    """Those that can be measured; redis-benchmark can do what load.c does, if not as cheaply."""
+    if OWN in loads:
+        return [one for one in SCENARIOS if one.load in loads]
+    return [one._replace(load=REDIS) for one in SCENARIOS if one.load == OWN]
 
 
 def say(sentences: list[str], sentence: str) -> None:
@@ -273,8 +275,6 @@ def own_load(workshop: Path) -> Load:
         first, slices = output(binary, *words).splitlines()
         echoes, lasted = first.split()
         rates = list(map(int, slices.split())) or [int(echoes) / float(lasted)]
-        if not int(echoes):
-            raise Failed("nothing came back")
         return Outcome(int(echoes), statistics.median(rates))
 
     return load
@@ -363,11 +363,8 @@ def calls_of(
     if many <= few:
         raise Failed("it is too slow under strace")
     counts = {name: (after[name] - before.get(name, 0)) / (many - few) for name in after}
-    return {
-        name: round(count, 3)
-        for name, count in sorted(counts.items(), key=lambda item: -item[1])
-        if count >= 0.005
-    }
+    kept = {name: round(count, 2) for name, count in counts.items() if count >= 0.005}
+    return dict(sorted(kept.items(), key=lambda item: (-round(item[1], 1), item[0])))
 
 
 def summary_of(text: str) -> dict[str, int]:
@@ -414,12 +411,10 @@ def machine() -> str:
     """Its processor, how many cores of it we have, and its kernel."""
     text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     model = re.search(r"^model name\s*: (.*)", text, re.MULTILINE)
-    virtual = (
-        " of a virtual machine" if re.search(r"^flags.* hypervisor", text, re.MULTILINE) else ""
-    )
+    virtual = re.search(r"^flags.* hypervisor", text, re.MULTILINE)
     count = len(os.sched_getaffinity(0))
     kernel = ".".join(os.uname().release.split(".")[:2])
-    cores = f"{count} core{'s' * (count > 1)}{virtual}"
+    cores = f"{count} core{'s' * (count > 1)}{' of a virtual machine' * bool(virtual)}"
     return f"{model[1] if model else os.uname().machine}, {cores}, Linux {kernel}"
 
 

@@ -11,11 +11,21 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXTRAS = PROJECT["optional-dependencies"].values()
-ASKED = {asking.name: asking for extra in EXTRAS for asking in map(Requirement, extra)}
+EXTRAS = PROJECT["optional-dependencies"]
+ASKED = {
+    asking.name: asking for name in ("lab", "test") for asking in map(Requirement, EXTRAS[name])
+}
+PEERS = [Requirement(asking) for asking in EXTRAS["bench"]]  # in an environment of their own
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-LINES = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-PINNED = [line for line in LINES if not line.startswith("#")]
+
+
+def pins(name):
+    """The lines of a list of exact versions."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+PINNED = pins("constraints.txt")
 
 # The oldest Python needs most: what newer ones have in their standard library.
 OLDEST = {"python_version": "3.11", "python_full_version": "3.11.0"}
@@ -77,3 +87,15 @@ def test_tested_set_is_what_is_asked_for():
     pinned = dict(line.split("==") for line in PINNED)
     for name, asking in ASKED.items():
         assert asking.specifier.contains(pinned[name]), asking
+
+
+def test_no_extra_is_forgotten():
+    """Each belongs to an environment whose packages a test holds."""
+    assert set(EXTRAS) == {"lab", "test", "bench"}
+
+
+def test_peers_of_the_benchmark_are_pinned():
+    """They are not installed here, so what they need in turn is not looked at."""
+    pinned = dict(line.split("==") for line in pins("benchmarks/constraints.txt"))
+    for asking in PEERS:
+        assert asking.specifier.contains(pinned[asking.name]), asking
