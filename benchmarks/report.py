@@ -266,7 +266,7 @@ def drawn(results: Results) -> str:
         for name in names
         if (one := ratio(results, scenario, name, base))
     }
-    most = 1.1 * max(one.best for one in found.values())  # a spread may end beyond it
+    most = 1.1 * max((one.best for one in found.values()), default=1)  # spreads may end beyond it
     with rc_context(curves.STYLE | {"font.size": 9}):
         figure = Figure(figsize=(WIDTH, HEIGHT * len(names) + 1.1), layout="none")
         share = (0.99 - NAMES) / len(results["scenarios"])

@@ -147,7 +147,9 @@ def bench(workshop: Path, quick: bool) -> dict[str, Any]:
         "servers": {one.name: {"ours": one.ours} for one in found},
         "scenarios": {one.name: one._asdict() for one in scenarios},
         "runs": {one.name: {server.name: [] for server in found} for one in scenarios},
+        "calls": {},
     }
+    unusable: set[Server] = set()
     stolen, began = ticks(), time.monotonic()
     os.sched_setaffinity(0, {cores.load})
     for scenario in scenarios:
@@ -156,16 +158,21 @@ def bench(workshop: Path, quick: bool) -> dict[str, Any]:
             print(f"{seconds:4.0f} s  {scenario.name}, round {number + 1} of {rounds}", flush=True)
             for server in found:
                 runs = results["runs"][scenario.name][server.name]
-                if len(runs) < number:
-                    continue  # it has failed
+                if len(runs) < number or server in unusable:
+                    continue
                 try:
                     runs.append(measure(server, scenario, loads[scenario.load], cores, quick))
-                except (Failed, Unusable) as error:
+                except Unusable as error:  # what the machine does not let it do, it never will
+                    unusable.add(server)
+                    say(missing, f"{server.name} was not measured: {error}.")
+                except Failed as error:
                     say(missing, f"{server.name} was not measured, {scenario.name}: {error}.")
     for runs in results["runs"].values():
         for name in [name for name, done in runs.items() if len(done) < rounds]:
             del runs[name]
-    results["calls"] = {} if quick else count_calls(found, scenarios[0], loads, workshop, missing)
+    if not quick:
+        able = [one for one in found if one not in unusable]
+        results["calls"] = count_calls(able, scenarios[0], loads, workshop, missing)
     results["stolen"] = stolen_share(stolen, ticks())
     results["minutes"] = round((time.monotonic() - began) / 60, 1)
     return results
@@ -288,13 +295,12 @@ def redis_load(workshop: Path) -> Load:
         words = [binary, "-p", port, "-c", scenario.connections, "-P", max(scenario.depth, 1)]
         words += ["-k", int(scenario.depth > 0), "--csv", "-n"]
         echo = ["ECHO", "x" * scenario.size]
-        rate, echoes = 0.0, 2000
-        for _ in range(2):  # it wants to be told how many, not how long
-            if rate:
-                echoes = max(2000, round(rate * seconds))
+        rate = total = 0.0
+        for _ in range(2):  # it wants to be told how many echoes, not how long
+            echoes = max(2000, round(rate * seconds))
             *_, row = csv.reader(output(*words, echoes, *echo).splitlines())
-            rate = float(row[1])
-        return Outcome(echoes, rate)
+            rate, total = float(row[1]), total + echoes
+        return Outcome(round(total), rate)
 
     return load
 

@@ -139,7 +139,7 @@ def extra(name: str) -> list[str]:
     return project["optional-dependencies"][name]
 
 
-def versions(names: Iterable[str]) -> str:
+def versions(names: set[str]) -> str:
     """Of what stands behind the servers of these names, in one phrase."""
     found = [f"Python {sys.version.split()[0]}"]
     if names & {UVLOOP, "gevent"}:

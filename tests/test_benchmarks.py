@@ -27,7 +27,6 @@ ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
 PATIENCE = 30  # seconds
 TINY = Scenario("tiny", 3, 1, 64)
-# Where a compiler may be missing, redis-benchmark may be too; CI has both.
 needs_a_compiler = pytest.mark.skipif(
     not shutil.which("cc") and not os.environ.get("CI"), reason="there is no C compiler here"
 )
@@ -392,6 +391,34 @@ def test_system_calls_are_counted_per_echo(monkeypatch, tmp_path):
 
 
 # The whole.
+
+
+def test_what_cannot_be_measured_costs_a_sentence(monkeypatch, tmp_path):
+    """A server that the machine does not let run, one; one that fails, one a scenario."""
+    wrong = ROOT / "docs" / "strangers" / "asyncio_protocol.py"
+    path = tmp_path / "wrong.py"
+    path.write_text(wrong.read_text(encoding="utf-8").replace("write(data)", "write(data[1:])"))
+    cases = {"epoll": f"{PYTHON} -m echo epoll {{port}}", "wrong": f"{PYTHON} {path} {{port}}"}
+    cases["forbidden"] = "sh -c 'echo Not permitted; exit 1' {port}"
+    found = [Server(name, command, False) for name, command in cases.items()]
+    scenarios = [Scenario(name, 3, 1, 64) for name in ("one", "two")]
+    monkeypatch.setattr(servers, "peers", lambda workshop: (found, []))
+    monkeypatch.setattr(servers, "ours", lambda names: [])
+    monkeypatch.setattr(run, "SCENARIOS", scenarios)
+    monkeypatch.setattr(run, "own_load", lambda workshop: few_echoes)
+    monkeypatch.setattr(run, "PATIENCE", 0.2)  # for a byte that never comes back
+    before = os.sched_getaffinity(0)
+    try:
+        results = run.bench(tmp_path, quick=True)
+    finally:
+        os.sched_setaffinity(0, before)
+    for runs in results["runs"].values():
+        assert list(runs) == ["epoll"]
+    told = [one for one in results["missing"] if "not measured" in one]
+    assert len(told) == 3
+    assert re.match(r"forbidden was not measured: .* Not permitted\.$", told[1])
+    assert [one for one in told if one.startswith("wrong was not measured, two: it does not echo")]
+
 
 ALONE = """
 from benchmarks import run, servers
