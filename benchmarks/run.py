@@ -108,7 +108,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.quick:
         print("One short round tells little, so nothing is stored.")
         return 0
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(results, indent=1) + "\n"
+    text = re.sub(r"\{[^{}]*\}", lambda found: " ".join(found[0].split()), text)  # a line each
+    RESULTS.write_text(text, encoding="utf-8")
     report.write(results)
     print("Stored in benchmarks/results.json, README.md and picture.svg.")
     if before:
