@@ -180,10 +180,15 @@ def bottleneck(results: Results) -> str:
         spent = [f"`{name}` {seconds:.2f}" for name, seconds in costs.items()]
         said.append(f"Seconds of processor time for 100 000 echoes: {', '.join(spent)},")
         said.append(f"{base} under `{results['scenarios'][FIRST]['load']}` {own:.2f}.")
-    if of_epoll := results["calls"].get("epoll"):
-        told = ", ".join(f"{name} {count:.2f}" for name, count in of_epoll.items())
-        said.append(f"The system calls of an echo of our epoll server: {told}.")
+    after, before = (results[key].get("epoll") for key in ("calls", "calls when fresh"))
+    if after and before:
+        said.append(f"The system calls of an echo of our epoll server: {in_words(after)};")
+        said.append(f"until its first client has left: {in_words(before)}.")
     return "\n\n".join([markdown(head, rows), paragraph(*said)])
+
+
+def in_words(counts: dict[str, float]) -> str:
+    return ", ".join(f"{name} {count:.2f}" for name, count in counts.items())
 
 
 def paragraph(*sentences: str) -> str:

@@ -54,6 +54,7 @@ def results(rates, scenario=report.FIRST, **others):
             }
         },
         "calls": {"epoll": {"recvfrom": 1.0, "sendto": 1.0, "epoll_wait": 0.02}},
+        "calls when fresh": {},
         **others,
     }
 
@@ -149,6 +150,7 @@ def test_stored_results_are_of_a_whole_run(stored):
         assert {"epoll", "coroutine", *servers.BASES} <= set(runs)
         assert all(len(each) == stored["rounds"] for each in runs.values())
     assert set(stored["calls"]) == set(stored["servers"])
+    assert set(stored["calls when fresh"]) == {"epoll"}
 
 
 def test_readme_says_what_is_stored(stored):
@@ -383,11 +385,14 @@ def test_system_calls_are_counted_per_echo(monkeypatch, tmp_path):
         def end(self):
             (tmp_path / "strace").write_text(next(summaries))
 
+    came = []
     monkeypatch.setattr(run, "Process", Straced)
+    monkeypatch.setattr(run, "check", lambda address, size: came.append(size))
     echoes = iter([Outcome(50_000, 1), Outcome(150_000, 1)])
     server = Server("one", "serve {port}", False)
     found = run.calls_of(server, TINY, lambda *_: next(echoes), "strace", tmp_path)
     assert found == {"sendto": 1.0, "recvfrom": 1.0}
+    assert came == [64, 64], "as before a measurement"
 
 
 # The whole.
