@@ -96,17 +96,30 @@ def ordered(results: Results) -> list[str]:
 
 
 def table(results: Results) -> str:
-    """One row a server: rates in each scenario, processor time, system calls."""
+    """One row a server: rates in each scenario, processor time, system calls of an echo."""
     base = base_of(results)
-    head = ["server", *results["scenarios"], "CPU s per 100 000", "system calls per echo"]
+    head = [
+        "server",
+        *results["scenarios"],
+        "CPU s per 100 000",
+        "in the kernel",
+        "system calls per echo",
+    ]
     rows = []
     for name in ordered(results):
         cells = [str(ratio(results, one, name, base) or NOTHING) for one in results["scenarios"]]
         seconds = cpu(results, FIRST, name)
         calls = sum(results["calls"].get(name, {}).values())
-        cells += [f"{seconds:.2f}" if seconds else NOTHING, f"{calls:.2f}" if calls else NOTHING]
+        cells += [f"{seconds:.2f}" if seconds else NOTHING, share(results, FIRST, name, "kernel")]
+        cells.append(f"{calls:.2f}" if calls else NOTHING)
         rows.append([label(results, name), *cells])
     return markdown(head, rows)
+
+
+def share(results: Results, scenario: str, name: str, key: str) -> str:
+    """The median of the rounds, in percent."""
+    runs = results["runs"].get(scenario, {}).get(name)
+    return f"{statistics.median(run[key] for run in runs):.0%}" if runs else NOTHING
 
 
 def label(results: Results, name: str) -> str:
@@ -165,10 +178,8 @@ def bottleneck(results: Results) -> str:
     base = base_of(results)
     head = ["how busy the server kept its core", base, "epoll", STREAMS]
     rows = []
-    for scenario, runs in results["runs"].items():
-        each = [[run["busy"] for run in runs.get(name, [])] for name in head[1:]]
-        shares = [f"{statistics.median(busy):.0%}" if busy else NOTHING for busy in each]
-        rows.append([scenario, *shares])
+    for scenario in results["runs"]:
+        rows.append([scenario, *(share(results, scenario, name, "busy") for name in head[1:])])
     costs = {
         results["scenarios"][name]["load"]: cpu(results, name, base, "load_cpu")
         for name in (FIRST, CONTROL)

@@ -207,24 +207,36 @@ def measure(
     """Start a server, measure it, end it.
 
     `rate` in echoes a second; `cpu` and `load_cpu`, the seconds of processor time that server
-    and load have spent on 100 000 echoes; `busy`, the share of its core that the server used.
+    and load have spent on 100 000 echoes; `kernel`, the share of the server's that went by in
+    system calls; `busy`, the share of its core that it used.
     """
     with running(server.command, cores.server) as one:
         check(one.address, scenario.size)
         with idle_clients(one.address, scenario.idle):
             load(scenario, one.address[1], QUICK_WARM_UP if quick else WARM_UP)
+            user, system = modes(one)
             spent, others, began = one.cpu(), children(), time.monotonic()
             outcome = load(scenario, one.address[1], QUICK_SECONDS if quick else SECONDS)
             spent, others = one.cpu() - spent, children() - others
             lasted = time.monotonic() - began
+            user, system = (
+                now - then for now, then in zip(modes(one), (user, system), strict=True)
+            )
         if one.crash:
             raise Failed(one.crash)
     return {
         "rate": round(outcome.rate),
         "cpu": round(spent / outcome.echoes * 1e5, 4),
         "load_cpu": round(others / outcome.echoes * 1e5, 4),
+        "kernel": round(system / max(user + system, 1), 3),
         "busy": round(spent / lasted, 3),
     }
+
+
+def modes(server: Process) -> tuple[int, int]:
+    """Processor time of its processes so far, in user mode and in the kernel, in clock ticks."""
+    rows = [process.stat(pid) for pid in server.members()]  # proc_pid_stat(5), from the third on
+    return sum(int(row[11]) for row in rows if row), sum(int(row[12]) for row in rows if row)
 
 
 @contextlib.contextmanager

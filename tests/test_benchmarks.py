@@ -48,7 +48,10 @@ def results(rates, scenario=report.FIRST, **others):
         "scenarios": {scenario: {"load": "load.c"}},
         "runs": {
             scenario: {
-                name: [{"rate": r, "cpu": 1e5 / r, "load_cpu": 0.5, "busy": 0.9} for r in each]
+                name: [
+                    {"rate": r, "cpu": 1e5 / r, "load_cpu": 0.5, "busy": 0.9, "kernel": 0.7}
+                    for r in each
+                ]
                 for name, each in rates.items()
                 if each
             }
@@ -85,9 +88,9 @@ def test_table_has_a_row_for_each_server():
     stored = results({"epoll": [90, 90], C_EPOLL: [100, 100], STREAMS: []})
     head, line, *rows = report.table(stored).splitlines()
     assert rows == [
-        "| C epoll | 1.00 (1.00-1.00) | 1000.00 | - |",
-        "| **epoll** | 0.90 (0.90-0.90) | 1111.11 | 2.02 |",
-        "| asyncio streams | - | - | - |",
+        "| C epoll | 1.00 (1.00-1.00) | 1000.00 | 70% | - |",
+        "| **epoll** | 0.90 (0.90-0.90) | 1111.11 | 70% | 2.02 |",
+        "| asyncio streams | - | - | - | - |",
     ]
     assert head.count("|") == line.count("|") == rows[0].count("|")
 
@@ -279,6 +282,7 @@ def test_a_server_is_started_measured_and_ended():
     assert found["rate"] == 1000
     assert 0 < found["cpu"] < 1e5
     assert 0 < found["busy"] <= 1.5
+    assert 0 <= found["kernel"] <= 1
     assert not [pid for pid in run.process.pids() if run.process.parent_of(pid) == os.getpid()]
 
 
