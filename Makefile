@@ -9,7 +9,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export HOME := $(CURDIR)/.venv/home
 endif
 
-.PHONY: help .venv lab test browser lessons docs site soak
+.PHONY: help .venv lab test browser lessons docs site soak bench
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s%s\n", $$1, $$2 }' Makefile
@@ -47,3 +47,6 @@ site: .venv  ## Make static pages of the lessons in build/site, and check them.
 
 soak: .venv  ## Repeat what depends on time, ten times on a busy machine (up to 25 minutes).
 	$(PY) tools/soak.py
+
+bench: .venv  ## Measure our servers beside others, in 12 minutes; QUICK=1: a look, in one.
+	$(PY) -m benchmarks.run $(if $(QUICK),--quick)

@@ -16,7 +16,11 @@ EXTRAS = PROJECT["optional-dependencies"]
 TESTED = "lab", "test", "browser"  # whose exact versions are in constraints.txt
 ASKED = {one.name: one for name in TESTED for one in map(Requirement, EXTRAS[name])}
 WITHOUT_CONDA = {one.name for one in map(Requirement, EXTRAS["browser"])}  # and not for Binder
-MORE = {"site": "docs/constraints.txt", "hub": ".devcontainer/constraints.txt"}  # and their pins
+MORE = {  # the others, and where they are pinned: beside that set
+    "site": "docs/constraints.txt",
+    "hub": ".devcontainer/constraints.txt",
+    "bench": "benchmarks/constraints.txt",
+}
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 
 
@@ -89,6 +93,11 @@ def test_tested_set_is_what_is_asked_for():
     pinned = dict(line.split("==") for line in PINNED)
     for name, asking in ASKED.items():
         assert asking.specifier.contains(pinned[name]), asking
+
+
+def test_no_extra_is_forgotten():
+    """Each belongs to an environment whose packages a test holds."""
+    assert set(EXTRAS) == {*TESTED, *MORE}
 
 
 @pytest.mark.parametrize("extra", MORE)

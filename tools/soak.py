@@ -26,9 +26,9 @@ BUSY = 2  # processes that only compute
 A_ROUND = 4  # lessons: ten rounds run each of thirteen three times
 
 PYTEST = [sys.executable, "-m", "pytest"]
-TESTS = [*PYTEST, "-n", "3", "-m", "timing and not soak", "tests"]
+TESTS = [*PYTEST, "-n", "5", "-m", "timing and not soak", "tests"]
 CHECK = [sys.executable, "tools/execute.py", "--check", "--jobs", "3"]
-ONCE = {"soak tests": [*PYTEST, "-n", "3", "-m", "soak", "tests"]}
+ONCE = {"soak tests": [*PYTEST, "-n", "5", "-m", "soak", "tests"]}
 
 COMPUTE = """
 import os

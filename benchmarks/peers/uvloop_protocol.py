@@ -1,0 +1,23 @@
+"""An echo server on a protocol, run by uvloop: python uvloop_protocol.py PORT"""
+
+import asyncio
+import sys
+
+import uvloop
+
+
+class Echo(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.transport.write(data)
+
+
+async def main():
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Echo, "127.0.0.1", int(sys.argv[1]))
+    await server.serve_forever()
+
+
+uvloop.run(main())
