@@ -461,7 +461,6 @@ def children(pid):
 @pytest.mark.parametrize(("words", "last"), [([], "benchmarks.run"), (["QUICK=1"], "--quick")])
 def test_make_bench(words, last):
     """QUICK=1 reaches it."""
-    done = subprocess.run(
-        ["make", "-n", "bench", *words], cwd=ROOT, check=True, capture_output=True, text=True
-    )
+    command = ["make", "--no-print-directory", "-n", "bench", *words]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     assert done.stdout.split()[-1] == last

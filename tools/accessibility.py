@@ -15,10 +15,6 @@ OURS = ".jp-NotebookPanel :is(.jp-RenderedMarkdown, .jp-OutputArea-output)"
 THEIRS = ".jp-InternalAnchorLink"
 GRAVE = ("critical", "serious")  # of axe-core's four degrees; among them is contrast
 
-# JupyterLab's body has no height, and hides what is outside it; all that is seen is positioned.
-# axe-core would conclude that nothing is seen, and not look at a single contrast.
-BODY = "() => { document.body.style.height = '100vh'; }"
-
 MORE_STOPS = 40  # of Tab within a cell, beyond those that we count: editors, long outputs
 
 
@@ -44,9 +40,15 @@ def by_axe(page: Page) -> list[str]:
 
     It can never tell that of letters in a figure; LETTERS does.
     """
-    page.evaluate(BODY)
-    context = {"include": [[OURS]], "exclude": [[THEIRS], [f"{OURS} svg text"]]}
-    answer = Axe().run(page, context, {"resultTypes": ["violations", "incomplete"]}).response
+    answer = (
+        Axe()
+        .run(
+            page,
+            context={"include": [[OURS]], "exclude": [[THEIRS], [f"{OURS} svg text"]]},
+            options={"resultTypes": ["violations", "incomplete"]},
+        )
+        .response
+    )
     grave = [rule for rule in answer["violations"] if rule["impact"] in GRAVE]
     unsure = [rule for rule in answer["incomplete"] if rule["id"] == "color-contrast"]
     found = [(rule, node) for rule in grave + unsure for node in rule["nodes"]]
