@@ -8,7 +8,6 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 TOOL = ROOT / "tools" / "browser.py"
 LESSONS = sorted(ROOT.glob("notebooks/*.ipynb"))
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def test_no_chromium_is_said_in_one_sentence(tmp_path):
