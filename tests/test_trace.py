@@ -542,6 +542,37 @@ def test_tape_has_an_end(monkeypatch):
     assert str(tape).splitlines()[-1] == "... and 16 calls more, not kept"
 
 
+def test_long_tape_is_printed_with_its_ends(monkeypatch):
+    """Nobody reads ten thousand lines, and a notebook would store them."""
+    tape = conversation(select_server.serve)
+    assert len(tape) == 21
+    monkeypatch.setattr(Tape, "WHOLE", 21)
+    whole = str(tape).splitlines()
+    assert len(whole) == 21
+    monkeypatch.setattr(Tape, "WHOLE", 20)
+    monkeypatch.setattr(Tape, "ENDS", 3)
+    left_out = "... 15 calls, not printed: tape[10:50] are some of them"
+    assert str(tape).splitlines() == [*whole[:3], left_out, *whole[-3:]]
+
+
+def never_hears_the_end(listener):
+    sock, _ = listener.accept()
+    while True:
+        sock.send(sock.recv(100))  # b"" is sent, and costs nothing
+
+
+def test_call_of_a_server_that_spins_is_not_called_asleep():
+    """Every call of this one can sleep, and after the end of input none does."""
+    tape = Tape()
+    with start(never_hears_the_end, tape) as server, server.connect() as client:
+        client.send(b"hello")
+        assert client.recv(100) == b"hello"
+        assert str(tape).splitlines()[-1] == "recvfrom(client 1) ... asleep"
+        client.shutdown(socket.SHUT_WR)
+        for _ in range(20):
+            assert "asleep" not in str(tape)
+
+
 def echoes(sock):
     """Seconds of processor time that a few echoes take, of the client and the server together."""
     began = time.process_time()

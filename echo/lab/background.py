@@ -36,6 +36,7 @@ ACCEPTANCE = 10.0  # seconds for thousands of clients to be accepted
 REACTION = 1.0  # seconds that a client of ours waits for the server to finish reacting
 LASTS = 0.02  # seconds that a state must last to be told by watch()
 SPINS = 0.03  # seconds of processor time after which we ask whether it moves anything at all
+RETURNED = "serve() returned, but a server runs for ever"
 RESTLESS = 100  # times a second that nobody needs to wake up who waits for something to happen
 
 _servers: dict["Server", None] = {}  # those not ended yet, in order of start
@@ -313,7 +314,7 @@ class Server:
         try:
             self.serve(self.listener)
             if not self.stopping:
-                self.crash = "serve() returned, but a server runs for ever"
+                self.crash = RETURNED
         finally:
             self._report(sys.exc_info()[1])
             if self.tape is not None:
@@ -330,7 +331,9 @@ class Server:
             if isinstance(error, KeyError) and error.args[0] in self.roles:  # never a number
                 said = f"the descriptor of {self.roles[error.args[0]]}"
             text = f"{type(error).__name__}: {said}".rstrip(": ")
-            self.crash = f"the server crashed: {text}{place(error, self.serve)}"
+            where = threading.current_thread() is self.thread
+            who = "the server" if where else "a thread of the server"
+            self.crash = f"{who} crashed: {text}{place(error, self.serve)}"
 
     def _launch(self, thread: threading.Thread) -> None:
         """Start a thread that belongs to this server; whatever it raises is ours to tell."""

@@ -24,6 +24,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from echo import ring
+from echo.lab import kernel
 from echo.lab.background import Listener, Server, owner
 from echo.lab.background import _owners as owners
 
@@ -57,6 +58,8 @@ class Tape(list):
     """
 
     MOST = 10_000
+    WHOLE = 100  # a longer tape is printed with its first and last lines only
+    ENDS = 10  # so many of each
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,12 +74,15 @@ class Tape(list):
         self._sets: tuple[Any, str] = (None, "")
 
     def __str__(self) -> str:
-        lines = [str(call) for call in self]
+        calls = list(self)
+        lines = [str(call) for call in calls]
+        if len(lines) > self.WHOLE:
+            between = slice(self.ENDS, len(lines) - self.ENDS)
+            left_out = f"... {len(calls[between])} calls, not printed: tape[10:50] are some of them"
+            lines[between] = [left_out]
         if self.missed:
             lines.append(f"... and {self.missed} calls more, not kept")
-        if self.server is not None and not self.server.stopping:
-            unfinished = sorted(self.unfinished.values(), key=lambda call: in_order(call[1]))
-            lines += [f"{name}({who}) ... asleep" for name, who in unfinished]
+        lines += self._inside()
         if not lines:
             return "(no call yet)"
         if not self.waited:
@@ -85,6 +91,17 @@ class Tape(list):
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _inside(self) -> list[str]:
+        """The calls that have not returned, and whether their threads are asleep."""
+        if self.server is None or self.server.stopping:
+            return []
+        tids = {thread.ident: thread.native_id for thread in list(self.server.threads)}
+        calls = sorted(self.unfinished.copy().items(), key=lambda call: in_order(call[1][1]))
+        return [
+            f"{name}({who}) ... {'asleep' if sleeps(tids.get(ident)) else 'running'}"
+            for ident, (name, who) in calls
+        ]
 
     def names(self) -> list[str]:
         """The names of the calls alone, to be counted."""
@@ -245,6 +262,16 @@ class TracedListener(Listener):
 
 
 # -- stand-ins for the calls in which a server waits -------------------------------------------
+
+
+def sleeps(tid: int | None) -> bool:
+    """Whether a thread is asleep in a call; where nobody tells, as it mostly is."""
+    try:
+        return tid is None or kernel.asleep(tid) is not None
+    except kernel.NotTold:
+        return True
+    except ProcessLookupError:  # it has just ended
+        return False
 
 
 def length(data: bytes) -> str:
