@@ -48,5 +48,5 @@ site: .venv  ## Make static pages of the lessons in build/site, and check them.
 soak: .venv  ## Repeat what depends on time, ten times on a busy machine (up to 25 minutes).
 	$(PY) tools/soak.py
 
-bench: .venv  ## Measure our servers beside others, in 12 minutes; QUICK=1: a look, in one.
+bench: .venv  ## Measure our servers beside others, in 9 minutes; QUICK=1: a look, in one.
 	$(PY) -m benchmarks.run $(if $(QUICK),--quick)

@@ -18,6 +18,7 @@ HERE = ROOT / "benchmarks"
 STRANGERS = ROOT / "docs" / "strangers"  # asyncio as many write it, judged there by the suite
 VENV = ROOT / ".venv-bench"  # of the peers alone: the lab's own stays what is tested
 C_EPOLL, UVLOOP, STREAMS = "C epoll", "uvloop Protocol", "asyncio streams"
+SHORTEST = "shortest loop"  # what Python leaves to any server
 BASES = (C_EPOLL, UVLOOP, STREAMS)  # what the others are compared with: the first that is there
 OURS = ("epoll", "coroutine", "epoll_edge", "poll", "select", "threaded", "io_uring")
 QUICK = ("epoll", "coroutine")  # of ours
@@ -48,6 +49,7 @@ def peers(workshop: Path) -> tuple[list[Server], list[str]]:
     wanted: dict[str, Callable[[], str]] = {
         C_EPOLL: lambda: f"{quote(compiled('peers/epoll.c', workshop))} {{port}}",
         UVLOOP: lambda: python(HERE / "peers" / "uvloop_protocol.py", by=peers_python()),
+        SHORTEST: lambda: python(HERE / "peers" / "shortest_loop.py"),
         "asyncio Protocol": lambda: python(STRANGERS / "asyncio_protocol.py"),
         STREAMS: lambda: python(STRANGERS / "asyncio_streams.py"),
         "gevent": lambda: python(HERE / "peers" / "gevent_server.py", by=peers_python()),

@@ -17,6 +17,7 @@ async def echo(sock):
         try:
             while data := await recv(sock):
                 await sendall(sock, data)
+                del data  # or each client's last message stays in memory until its next one
         except OSError:
             pass  # a reset: there is nobody left to echo to
 

@@ -19,7 +19,7 @@ import pytest
 
 from benchmarks import report, run, servers
 from benchmarks.run import Cores, Failed, Outcome, Scenario
-from benchmarks.servers import C_EPOLL, STREAMS, UVLOOP, Missing, Server
+from benchmarks.servers import C_EPOLL, SHORTEST, STREAMS, UVLOOP, Missing, Server
 from echo.lab import conformance
 from echo.lab.process import Process
 
@@ -104,6 +104,27 @@ def test_what_is_asked_is_answered(rate, verdict):
     row = report.asked_table(stored).splitlines()[2]
     assert row.startswith("| epoll / C epoll | 50 x 64 B | 0.85 |")
     assert row.endswith(f"| {verdict} |")
+
+
+def test_what_python_leaves_is_told_where_it_was_measured():
+    """How near to the shortest loop ours comes; 70% of each one's time is the kernel's."""
+    rates = {"epoll": [60], SHORTEST: [80], C_EPOLL: [100]}
+    said = report.left_by_python(results(rates))
+    row = "| 50 x 64 B | 0.80 (0.80-0.80) | 0.60 (0.60-0.60) | 0.75 (0.75-0.75) |"
+    assert row in said.splitlines()
+    assert "C epoll 700.00 and 300.00" in " ".join(said.split())
+    assert not report.left_by_python(results({"epoll": [60], C_EPOLL: [100]}))
+
+
+def test_shortest_loop_echoes_and_outlives_its_clients():
+    """What is compared with it shall not depend on how its clients leave."""
+    command = servers.python(servers.HERE / "peers" / "shortest_loop.py")
+    with run.running(command, CORES.server) as server:
+        for size in (64, 512 * 1024):
+            run.check(server.address, size)
+        with run.idle_clients(server.address, 20):  # they leave by a reset
+            pass
+        run.check(server.address, 64)
 
 
 def test_without_a_c_server_others_are_the_measure():
@@ -196,7 +217,7 @@ def test_everything_missing_costs_a_sentence_each(monkeypatch, tmp_path):
         lambda command, **_: subprocess.CompletedProcess(command, 1, "", "no route to host"),
     )
     found, missing = servers.peers(tmp_path)
-    assert [one.name for one in found] == ["asyncio Protocol", STREAMS]
+    assert [one.name for one in found] == [SHORTEST, "asyncio Protocol", STREAMS]
     assert len(missing) == 3
     for sentence, word in zip(missing, ["gcc", "is there a network?", "nodejs"], strict=True):
         assert word in sentence

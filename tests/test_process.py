@@ -156,6 +156,17 @@ def test_client_that_never_reads_costs_little_memory(server):
         assert memory(server) - before <= 2 * MIB
 
 
+def test_what_was_echoed_does_not_stay_in_memory(server, crowd):
+    """A hundred clients that have their 64 KiB again cost less than what they have sent."""
+    clients = crowd(100)
+    assert served(clients) == clients
+    before = memory(server)
+    for sock in clients:
+        assert echoed(sock, bytes(64 * 1024))
+    until(lambda: asleep(server))
+    assert memory(server) - before <= 2 * MIB
+
+
 @pytest.fixture
 def full(server, crowd, room):
     """A server that may have 64 descriptors, and those of 200 clients whom it serves."""
