@@ -1,6 +1,7 @@
 """Beside each bad client: who is served, who sleeps, who hoards; the same words on every run."""
 
 import importlib
+import inspect
 
 import pytest
 
@@ -96,5 +97,7 @@ def test_text_and_html_say_the_same():
     assert lines[2].split()[0] == "silent"
     assert lines[5].split() == ["spoilt", *["yes"] * 7, "stalls"]
     assert max(map(len, lines)) <= 100
+    assert lines[-7] == "dribbler     " + inspect.getdoc(CLIENTS["dribbler"])
+    assert bundle["text/html"].count("<b>dribbler</b>: Sends one byte at a time") == 1
     assert bundle["text/html"].count('class="warned"') == 2  # busy under a flood is no fault
     assert bundle["text/html"].count("<tr>") == 9

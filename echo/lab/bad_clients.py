@@ -12,6 +12,7 @@ computed for long without coming to it (settle() tells).
 """
 
 import contextlib
+import inspect
 import os
 import select
 import signal
@@ -71,6 +72,9 @@ class Ordeal(tables.Table):
             ]
             texts.append(f"{question}\n\n{tables.table_text(heads, cells)}")
             markups.append(tables.table_html(question, heads, cells, alarming))
+        legend = {name: inspect.getdoc(client) or "" for name, client in CLIENTS.items()}
+        texts.append(tables.legend_text(legend))
+        markups.append(tables.legend_html(legend))
         super().__init__(rows, "\n\n\n".join(texts), markups)
 
     def stalling(self, server: str) -> list[str]:
@@ -346,7 +350,7 @@ def flooder(bench: Bench) -> Iterator[None]:
 
 @contextlib.contextmanager
 def frozen(bench: Bench) -> Iterator[None]:
-    """A process that sent something and was stopped: its kernel takes the answer, nobody reads."""
+    """A process that said something and was stopped: its kernel takes the answer."""
     with bench.frozen.client(bench.server.address[1]):
         bench.find_end()
         bench.settle()

@@ -54,9 +54,7 @@ class Comparison(tables.Table):
     def __init__(self, rows: dict[str, dict[str, str]], notes: str = "") -> None:
         heads = ["", *COLUMNS]
         cells = [[name, *(row[column] for column in COLUMNS)] for name, row in rows.items()]
-        wide = max(map(len, COLUMNS))
-        legend = "\n".join(f"{column:{wide}}  {about}" for column, about in COLUMNS.items())
-        text = f"{tables.table_text(heads, cells)}\n\n{legend}"
+        text = f"{tables.table_text(heads, cells)}\n\n{tables.legend_text(COLUMNS)}"
         markup = [
             tables.table_html("The servers so far", heads, cells, lambda _, word: word in WARNED),
             tables.legend_html(COLUMNS),

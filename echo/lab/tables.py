@@ -56,8 +56,14 @@ def table_html(
     return f"<table><caption {LEFT}>{escaped(title)}</caption>\n{body}\n</table>"
 
 
-def legend_html(words: Mapping[str, str]) -> str:
+def legend_text(words: Mapping[str, str]) -> str:
     """What the heads of a table mean, a line each."""
+    wide = max(map(len, words))
+    return "\n".join(f"{word:{wide}}  {about}" for word, about in words.items())
+
+
+def legend_html(words: Mapping[str, str]) -> str:
+    """The same, as HTML."""
     lines = (f"<b>{escaped(word)}</b>: {escaped(about)}" for word, about in words.items())
     return f"<p {LEFT}>{'<br>'.join(lines)}</p>"
 
