@@ -73,7 +73,7 @@ elif [ "$(cat $ready 2>/dev/null)" = "$tested" ]; then
     exit
 fi
 
-echo "Installing the packages into .venv; the first time this takes about half a minute."
+echo "Installing the packages into .venv; the first time this takes about a minute."
 : >$unfinished
 # Without build isolation setuptools is the tested one too, and nothing is fetched for a build.
 {
