@@ -39,6 +39,7 @@ html_copy_source = False
 html_show_sphinx = False
 html_use_index = False
 html_permalinks_icon = "#"
+highlight_language = "none"  # a listing that names no language is not coloured as Python
 pygments_style = "a11y-light"
 pygments_dark_style = "a11y-dark"
 
