@@ -34,10 +34,12 @@ html_theme = "furo"
 html_theme_options = {"navigation_with_keys": False}  # arrows scroll a wide output
 html_static_path = ["_static"]
 html_css_files = ["lessons.css"]
+html_js_files = ["search_marks.js"]
 html_copy_source = False
 html_show_sphinx = False
 html_use_index = False
 html_permalinks_icon = "#"
+highlight_language = "none"  # a listing that names no language is not coloured as Python
 pygments_style = "a11y-light"
 pygments_dark_style = "a11y-dark"
 

@@ -12,16 +12,43 @@ import yaml
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / ".devcontainer"
 DOCKERFILE = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
-# [(instruction, what follows), ...]; a line that goes on is joined to the next.
-STEPS = re.findall(
-    r"(?m)^([A-Z]+) (.*)$", re.sub(r"(?m)^#.*\n", "", DOCKERFILE).replace("\\\n", " ")
-)
+# One instruction a line: a line that goes on is joined to the next.
+LINES = re.sub(r"(?m)^#.*\n", "", DOCKERFILE).replace("\\\n", " ").splitlines()
+# [(instruction, what follows), ...]
+STEPS = [(name, rest) for name, _, rest in (line.partition(" ") for line in LINES if line)]
+# https://docs.docker.com/reference/dockerfile/
+INSTRUCTIONS = "ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL ONBUILD RUN SHELL"
+INSTRUCTIONS += " STOPSIGNAL USER VOLUME WORKDIR"
 IGNORED = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
 CONFIGURATION = json.loads((FOLDER / "devcontainer.json").read_text(encoding="utf-8"))
+# https://containers.dev/implementors/json_reference/
+KEYS = {
+    "": "name build remoteUser containerUser containerEnv remoteEnv features mounts runArgs "
+    "workspaceFolder workspaceMount forwardPorts portsAttributes otherPortsAttributes init "
+    "onCreateCommand updateContentCommand postCreateCommand postStartCommand postAttachCommand "
+    "waitFor hostRequirements capAdd securityOpt customizations",
+    "build": "dockerfile context target args options cacheFrom",
+    "customizations": "vscode codespaces jetbrains",
+}
 
 
 def steps(instruction):
     return [rest for name, rest in STEPS if name == instruction]
+
+
+def stages():
+    return {one.rpartition(" AS ")[2] for one in steps("FROM")}
+
+
+def test_every_line_is_an_instruction():
+    """One that lost the backslash above it is none, and a build would stop there."""
+    assert not [(name, rest) for name, rest in STEPS if name not in INSTRUCTIONS.split()]
+
+
+@pytest.mark.parametrize("part", KEYS)
+def test_every_key_is_one_of_a_development_container(part):
+    """Editors pass by a misspelt one without a word."""
+    assert (CONFIGURATION[part] if part else CONFIGURATION).keys() <= set(KEYS[part].split())
 
 
 def test_python_is_that_of_the_conda_environment():
@@ -30,8 +57,7 @@ def test_python_is_that_of_the_conda_environment():
     (line,) = [one for one in conda["dependencies"] if str(one).startswith("python=")]
     first, *others = steps("FROM")
     assert first.startswith(f"python:{line.removeprefix('python=')}-slim")
-    stages = {one.rpartition(" AS ")[2] for one in steps("FROM")}
-    assert all(one.split()[0] in stages for one in others)
+    assert all(one.split()[0] in stages() for one in others)
 
 
 def test_packages_are_the_tested_set():
@@ -67,7 +93,7 @@ def test_development_container_is_a_stage_of_it():
     build = CONFIGURATION["build"]
     assert (FOLDER / build["dockerfile"]).is_file()
     assert (FOLDER / build["context"]).resolve() == ROOT
-    assert f"AS {build['target']}" in DOCKERFILE
+    assert build["target"] in stages()
     assert CONFIGURATION["forwardPorts"] == [int(port) for port in steps("EXPOSE")]
     target = CONFIGURATION["postCreateCommand"].removeprefix("make ")
     assert f"\n{target}:" in (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -7,10 +7,10 @@ import socket
 
 import pytest
 
-from echo.lab import Reader, check_reader, five_models, observe, posix_aio, until, where_is
+from echo.lab import Reader, check_reader, five_models, kernel, observe, posix_aio, until, where_is
 from echo.lab.background import Crashed
 from echo.lab.figures import Phase
-from echo.lab.reading import ELSEWHERE, RECORDED
+from echo.lab.reading import ELSEWHERE, OTHERS, RECORDED
 from echo.ring import RECV, Ring
 
 pytestmark = pytest.mark.timing
@@ -52,6 +52,10 @@ def completion(conn):
 
 def refused(conn):
     raise OSError(1, "no io_uring here: a seccomp filter or kernel.io_uring_disabled forbids it")
+
+
+def not_told(*_):
+    raise kernel.NotTold
 
 
 @pytest.fixture
@@ -143,6 +147,23 @@ class TestReader:
         assert until(reader.others) == ["read"]
         assert observe(posix_aio).copying == Phase(ELSEWHERE, (), 0)
         assert server_ends(blocking).others() == []
+
+    def test_where_the_kernel_does_not_tell_of_others_what_was_recorded_is_shown(
+        self, server_ends, capsys, monkeypatch
+    ):
+        """A sandbox may hide it: the lesson goes on, and of other readers nothing is made up."""
+        told = {read.__name__: server_ends(read).others for read in (posix_aio, blocking)}
+        assert until(told["posix_aio"]) == OTHERS["posix_aio"]
+        monkeypatch.setattr(kernel, "sleeping", not_told)
+        assert told["posix_aio"]() == OTHERS["posix_aio"]
+        assert capsys.readouterr().out == f"recorded: {kernel.NotTold.__doc__}".rstrip(".") + "\n"
+        with pytest.raises(kernel.NotTold, match="This kernel does not name the call"):
+            told["blocking"]()
+
+    def test_nobody_sleeps_for_a_reader_on_io_uring(self, server_ends):
+        """What is recorded for machines that do not tell is what comes out here."""
+        for read in (asynchronous, completion):
+            assert server_ends(read).others() == OTHERS[read.__name__]
 
 
 class TestCheckReader:
