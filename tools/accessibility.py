@@ -19,13 +19,19 @@ THEIRS = ".jp-InternalAnchorLink", ".jp-RenderedMarkdown code span[class^='ͼ']"
 # JupyterLab underlines a link only where the mouse is, so that one may be told from the text by
 # its colour alone.  We answer for the links to which we give a style.
 LINKS = {"id": "link-in-text-block", "selector": "a[href][style]"}
+# A server's source has hundreds of coloured words, and axe-core takes milliseconds for each.  It
+# judges those that look alike (see ALIKE) only once.
+WORDS = {"id": "color-contrast", "selector": ":not([data-alike])"}
 GRAVE = ("critical", "serious")  # of axe-core's four degrees; among them is contrast
 
 MORE_STOPS = 40  # of Tab within a cell, beyond those that we count: editors, long outputs
 
 
-def judge(page: Page) -> tuple[int, list[str]]:
-    """The number of figures in an open notebook, and all that is wrong in the theme it wears."""
+def judge(page: Page, only_colours: bool = False) -> tuple[int, list[str]]:
+    """The number of figures in an open notebook, and all that is wrong in the theme it wears.
+
+    From one theme to another only colours differ.
+    """
     figures = page.evaluate(FIGURES, OURS)
     nameless = [
         f"{figure['cell']}: a figure has no alt text: {figure['html']}"
@@ -38,18 +44,22 @@ def judge(page: Page) -> tuple[int, list[str]]:
         for one in page.evaluate(LETTERS, OURS)
         if one["contrast"] < 4.5
     ]
-    return len(figures), [*by_axe(page), *nameless, *pale]
+    return len(figures), [*by_axe(page, only_colours), *nameless, *pale]
 
 
-def by_axe(page: Page) -> list[str]:
+def by_axe(page: Page, only_colours: bool = False) -> list[str]:
     """What axe-core finds serious, and what would be if it could tell.
 
     It can never tell the contrast of letters in a figure; LETTERS does.
     """
     page.evaluate(Axe().axe_script)
-    page.evaluate("rule => axe.configure({rules: [rule]})", LINKS)
+    page.evaluate("rules => axe.configure({rules})", [LINKS, WORDS])
+    page.evaluate(ALIKE, OURS)
     context = {"include": [[OURS]], "exclude": [[one] for one in (*THEIRS, f"{OURS} svg text")]}
-    found = page.evaluate(AXE, [context, {"resultTypes": ["violations", "incomplete"]}])
+    options: dict[str, Any] = {"resultTypes": ["violations", "incomplete"]}
+    if only_colours:
+        options["runOnly"] = [WORDS["id"], LINKS["id"]]
+    found = page.evaluate(AXE, [context, options])
     return [
         f"{one['place']}: {one['rule']} ({one['impact']}): {said(one)} {shortened(one['html'])}"
         for one in found
@@ -102,6 +112,21 @@ PLACE = f"""
     return `cell ${{number + 1}} (id ${{cells[number]?.model.id}})`;
   }};"""
 
+# Marks what looks as another element before it in the same block: both have the same element,
+# class and style, and so have all that are around them in the block.
+ALIKE = """ours => {
+  for (const block of document.querySelectorAll(`${ours} :is(p, li, pre)`)) {
+    const looks = new Map([[block, '']]), seen = new Set();
+    for (const one of block.querySelectorAll('*')) {
+      const look = `${looks.get(one.parentElement)} ${one.tagName}.${one.className}`
+        + `{${one.style.cssText}}`;
+      looks.set(one, look);
+      if (seen.has(look)) one.dataset.alike = '';
+      seen.add(look);
+    }
+  }
+}"""
+
 # What axe-core says, of a notebook that flows like any page.  JupyterLab's body has no height, and
 # hides what is outside it: all that is seen is positioned.  axe-core would conclude that nothing
 # is seen, and of what the notebook's window has scrolled away, that something lies over it.
@@ -114,7 +139,8 @@ AXE = f"""async ([context, options]) => {{ {PLACE}
     [data-flows] {{ position: static !important; display: block !important;
       width: auto !important; height: auto !important; min-height: 0 !important;
       overflow: visible !important; contain: none !important; transform: none !important; }}
-    :has(> [data-flows]) > :not([data-flows]) {{ display: none !important; }}`;
+    :has(> [data-flows]) > :not([data-flows]), .jp-CodeCell > .jp-Cell-inputWrapper {{
+      display: none !important; }}`;
   document.head.append(style);
   for (const one of around) one.dataset.flows = '';
   try {{
