@@ -112,16 +112,21 @@ PLACE = f"""
     return `cell ${{number + 1}} (id ${{cells[number]?.model.id}})`;
   }};"""
 
-# Marks what looks as another element before it in the same block: both have the same element,
-# class and style, and so have all that are around them in the block.
+# Marks words that look as others before them in the same output or text: they have the same colours
+# and letters, and what is around them, up to the whole, has the same as what is around those.
 ALIKE = """ours => {
-  for (const block of document.querySelectorAll(`${ours} :is(p, li, pre)`)) {
-    const looks = new Map([[block, '']]), seen = new Set();
-    for (const one of block.querySelectorAll('*')) {
-      const look = `${looks.get(one.parentElement)} ${one.tagName}.${one.className}`
-        + `{${one.style.cssText}}`;
+  const styles = ['color', 'backgroundColor', 'backgroundImage', 'fontSize', 'fontWeight',
+    'opacity', 'filter', 'textShadow'];
+  for (const whole of document.querySelectorAll(ours)) {
+    const looks = new Map(), seen = new Set();
+    for (const one of [whole, ...whole.querySelectorAll(':not(svg, svg *)')]) {
+      if (!one.checkVisibility()) continue;
+      const style = getComputedStyle(one);
+      const look = [looks.get(one.parentElement), one.tagName, one.matches(':disabled'),
+        ...styles.map(name => style[name])].join();
       looks.set(one, look);
-      if (seen.has(look)) one.dataset.alike = '';
+      if (![...one.childNodes].some(node => node.nodeType === 3 && node.data.trim())) continue;
+      one.toggleAttribute('data-alike', seen.has(look));
       seen.add(look);
     }
   }

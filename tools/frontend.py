@@ -228,7 +228,7 @@ def wait_until_run(page: Page, only: str = "", before: int | None = None) -> Non
             return
         if state["cells"] != last:  # it goes on
             last, end = state["cells"], time.monotonic() + CELL_SECONDS
-        page.wait_for_timeout(100)
+        page.wait_for_timeout(200)
     raise LessonError(f"not finished in {CELL_SECONDS} s: {', '.join(waiting) or 'the kernel'}")
 
 
