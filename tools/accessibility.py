@@ -2,7 +2,8 @@
 
 A lesson adds what its author has written and what its cells show: rendered markdown with tables,
 links and answers to open, and the outputs with figures, tables and the stepper.  All else on the
-page (menus, toolbars, prompts, editors, and the anchors beside headings) is JupyterLab's own.
+page (menus, toolbars, prompts, editors) is JupyterLab's own, and so are the colours of tracebacks,
+the anchors beside headings, and the colours that words of code have in a text.
 """
 
 from typing import Any
@@ -11,15 +12,26 @@ from axe_playwright_python.sync_playwright import Axe
 from frontend import PANEL
 from playwright.sync_api import Page
 
-OURS = ".jp-NotebookPanel :is(.jp-RenderedMarkdown, .jp-OutputArea-output)"
-THEIRS = ".jp-InternalAnchorLink"
+TRACEBACK = "[data-mime-type='application/vnd.jupyter.stderr']"
+OURS = f".jp-NotebookPanel :is(.jp-RenderedMarkdown, .jp-OutputArea-output:not({TRACEBACK}))"
+THEIRS = ".jp-InternalAnchorLink", ".jp-RenderedMarkdown code span[class^='ͼ']"
+
+# JupyterLab underlines a link only where the mouse is, so that one may be told from the text by
+# its colour alone.  We answer for the links to which we give a style.
+LINKS = {"id": "link-in-text-block", "selector": "a[href][style]"}
+# A server's source has hundreds of coloured words, and axe-core takes milliseconds for each.  It
+# judges those that look alike (see ALIKE) only once.
+WORDS = {"id": "color-contrast", "selector": ":not([data-alike])"}
 GRAVE = ("critical", "serious")  # of axe-core's four degrees; among them is contrast
 
 MORE_STOPS = 40  # of Tab within a cell, beyond those that we count: editors, long outputs
 
 
-def judge(page: Page) -> tuple[int, list[str]]:
-    """The number of figures in an open notebook, and all that is wrong in the theme it wears."""
+def judge(page: Page, only_colours: bool = False) -> tuple[int, list[str]]:
+    """The number of figures in an open notebook, and all that is wrong in the theme it wears.
+
+    From one theme to another only colours differ.
+    """
     figures = page.evaluate(FIGURES, OURS)
     nameless = [
         f"{figure['cell']}: a figure has no alt text: {figure['html']}"
@@ -32,37 +44,34 @@ def judge(page: Page) -> tuple[int, list[str]]:
         for one in page.evaluate(LETTERS, OURS)
         if one["contrast"] < 4.5
     ]
-    return len(figures), [*by_axe(page), *nameless, *pale]
+    return len(figures), [*by_axe(page, only_colours), *nameless, *pale]
 
 
-def by_axe(page: Page) -> list[str]:
-    """What axe-core finds serious, and where it cannot tell a contrast.
+def by_axe(page: Page, only_colours: bool = False) -> list[str]:
+    """What axe-core finds serious, and what would be if it could tell.
 
-    It can never tell that of letters in a figure; LETTERS does.
+    It can never tell the contrast of letters in a figure; LETTERS does.
     """
-    answer = (
-        Axe()
-        .run(
-            page,
-            context={"include": [[OURS]], "exclude": [[THEIRS], [f"{OURS} svg text"]]},
-            options={"resultTypes": ["violations", "incomplete"]},
-        )
-        .response
-    )
-    grave = [rule for rule in answer["violations"] if rule["impact"] in GRAVE]
-    unsure = [rule for rule in answer["incomplete"] if rule["id"] == "color-contrast"]
-    found = [(rule, node) for rule in grave + unsure for node in rule["nodes"]]
-    places = page.evaluate(PLACES, [node["target"][0] for _, node in found])
+    if not page.locator(OURS).count():
+        return []  # axe-core refuses to judge nothing
+    page.evaluate(Axe().axe_script)
+    page.evaluate("rules => axe.configure({rules})", [LINKS, WORDS])
+    page.evaluate(ALIKE, OURS)
+    context = {"include": [[OURS]], "exclude": [[one] for one in (*THEIRS, f"{OURS} svg text")]}
+    options: dict[str, Any] = {"resultTypes": ["violations", "incomplete"]}
+    if only_colours:
+        options["runOnly"] = [WORDS["id"], LINKS["id"]]
+    found = page.evaluate(AXE, [context, options])
     return [
-        f"{place}: {rule['id']} ({rule['impact']}): {said(node)} {shortened(node['html'])}"
-        for place, (rule, node) in zip(places, found, strict=True)
+        f"{one['place']}: {one['rule']} ({one['impact']}): {said(one)} {shortened(one['html'])}"
+        for one in found
+        if one["impact"] in GRAVE
     ]
 
 
-def said(node: dict[str, Any]) -> str:
+def said(found: dict[str, Any]) -> str:
     """What axe-core says of an element, without its introduction."""
-    checks = node["any"] + node["all"] + node["none"]
-    return "; ".join(dict.fromkeys(check["message"] for check in checks))
+    return "; ".join(dict.fromkeys(found["messages"]))
 
 
 def shortened(markup: str) -> str:
@@ -78,7 +87,7 @@ def keyboard(page: Page) -> tuple[int, list[str]]:
     open it.  A cell is chosen by the arrow keys, as JupyterLab does it, and so by its command.
     """
     wrong = []
-    cells = page.evaluate(MARK, OURS)
+    cells = page.evaluate(MARK, [OURS, ", ".join(THEIRS)])
     for cell in cells:
         page.evaluate(ACTIVATE, cell["index"])
         waiting = dict(enumerate(cell["names"]))
@@ -105,8 +114,51 @@ PLACE = f"""
     return `cell ${{number + 1}} (id ${{cells[number]?.model.id}})`;
   }};"""
 
-PLACES = f"""targets => {{ {PLACE}
-  return targets.map(target => place(document.querySelector(target)));
+# Marks words that look as others before them in the same output or text: they have the same colours
+# and letters, and what is around them, up to the whole, has the same as what is around those.
+ALIKE = """ours => {
+  const styles = ['color', 'backgroundColor', 'backgroundImage', 'fontSize', 'fontWeight',
+    'opacity', 'filter', 'textShadow'];
+  for (const whole of document.querySelectorAll(ours)) {
+    const looks = new Map(), seen = new Set();
+    for (const one of [whole, ...whole.querySelectorAll(':not(svg, svg *)')]) {
+      if (!one.checkVisibility()) continue;
+      const style = getComputedStyle(one);
+      const look = [looks.get(one.parentElement), one.tagName, one.matches(':disabled'),
+        ...styles.map(name => style[name])].join();
+      looks.set(one, look);
+      if (![...one.childNodes].some(node => node.nodeType === 3 && node.data.trim())) continue;
+      one.toggleAttribute('data-alike', seen.has(look));
+      seen.add(look);
+    }
+  }
+}"""
+
+# What axe-core says, of a notebook that flows like any page.  JupyterLab's body has no height, and
+# hides what is outside it: all that is seen is positioned.  axe-core would conclude that nothing
+# is seen, and of what the notebook's window has scrolled away, that something lies over it.
+AXE = f"""async ([context, options]) => {{ {PLACE}
+  const around = [];
+  const list = document.querySelector('.jp-NotebookPanel .jp-WindowedPanel-viewport');
+  for (let one = list; one; one = one.parentElement) around.push(one);
+  const style = document.createElement('style');
+  style.textContent = `
+    [data-flows] {{ position: static !important; display: block !important;
+      width: auto !important; height: auto !important; min-height: 0 !important;
+      overflow: visible !important; contain: none !important; transform: none !important; }}
+    :has(> [data-flows]) > :not([data-flows]), .jp-CodeCell > .jp-Cell-inputWrapper {{
+      display: none !important; }}`;
+  document.head.append(style);
+  for (const one of around) one.dataset.flows = '';
+  try {{
+    const {{violations, incomplete}} = await axe.run(context, {{...options, elementRef: true}});
+    return [...violations, ...incomplete].flatMap(rule => rule.nodes.map(node => ({{
+      rule: rule.id, impact: rule.impact, place: place(node.element), html: node.html,
+      messages: [...node.any, ...node.all, ...node.none].map(check => check.message)}})));
+  }} finally {{
+    for (const one of around) delete one.dataset.flows;
+    style.remove();
+  }}
 }}"""
 
 # Each outermost figure: where it is, what a screen reader is told, and how it begins.
@@ -165,11 +217,11 @@ LETTERS = f"""ours => {{ {PLACE}
 }}"""
 
 # What can be pressed in each cell, numbered within it; what lies in a closed answer as well.
-MARK = f"""ours => {{ {PLACE}
+MARK = f"""([ours, theirs]) => {{ {PLACE}
   const found = new Map();
   const all = `:is(summary, a[href], button, input, select, textarea, [tabindex="0"])`;
-  for (const one of document.querySelectorAll(`${{ours}} ${{all}}:not({THEIRS})`)) {{
-    if (one.disabled || getComputedStyle(one).display === 'none') continue;
+  for (const one of document.querySelectorAll(`${{ours}} ${{all}}`)) {{
+    if (one.disabled || one.closest(theirs) || getComputedStyle(one).display === 'none') continue;
     const at = index(one);
     if (!found.has(at)) found.set(at, {{index: at, place: place(one), names: []}});
     one.dataset.stop = found.get(at).names.length;

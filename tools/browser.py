@@ -7,7 +7,8 @@ Each lesson is run as it is, and looked at in the light and in the dark theme: a
 what the lesson adds to JupyterLab, and Tab must come to all that can be pressed.  Then a
 prediction and an exercise are filled in, and everything is run again in the same kernel.  With
 --out every screen is photographed: OUT/<lesson>/<theme>-<number>.png.  Last, the stepper's
-buttons are pressed, by mouse and by keyboard.
+buttons are pressed, by mouse and by keyboard.  Three notebooks are open at a time, each in a
+browser of its own, for they wait more than they compute; `--jobs` says how many.
 
 What runs is a copy: JupyterLab saves what it opens.  Exit code: 0 when all is well; 1 when a
 cell raised an error that no tag announces, or did not end, or something is wrong with the page;
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -43,8 +45,8 @@ try:
         theme_of,
         unannounced_errors,
     )
-    from playwright.sync_api import Browser, Page
     from playwright.sync_api import Error as BrowserError
+    from playwright.sync_api import Page
 except ImportError as error:
     print(f"tools/browser.py needs the package {error.name}: make browser", file=sys.stderr)
     sys.exit(2)
@@ -69,15 +71,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path in options.notebooks:
             shutil.copy(path, root)
         learner.write_stepper(root)
+        tasks = {str(path): partial(look_at_lesson, path, options) for path in options.notebooks}
+        tasks[learner.STEPPER] = partial(look_at_stepper, options)
         try:
             lab = stack.enter_context(running_lab(root))
-            browser = stack.enter_context(running_browser(program))
+            return int(not all_well(program, lab, tasks, options))
         except (LessonError, BrowserError) as error:
             print(f"{program}: {str(error).splitlines()[0]}", file=sys.stderr)
             return 2
-        tasks = {str(path): partial(look_at_lesson, path, options) for path in options.notebooks}
-        tasks[learner.STEPPER] = partial(look_at_stepper, options)
-        return int(not all_well(browser, lab, tasks, options))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -87,6 +88,14 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="folder for pictures of every screen")
     parser.add_argument("--width", type=int, default=1280, help="of the window, in pixels")
     parser.add_argument("--height", type=int, default=900, help="of the window, in pixels")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        choices=range(1, 9),
+        default=3,
+        help="how many notebooks are open at a time",
+        metavar="N",
+    )
     parser.add_argument(
         "--restart", action="store_true", help="then restart the kernel, and run all again"
     )
@@ -104,17 +113,38 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def all_well(
-    browser: Browser, lab: Lab, tasks: dict[str, Callable[[Page], str]], options: argparse.Namespace
+Tasks = dict[str, Callable[[Page], str]]  # what to do in a notebook, by its path
+
+
+def all_well(program: str, lab: Lab, tasks: Tasks, options: argparse.Namespace) -> bool:
+    """Do all tasks, some at a time.  Raises BrowserError where no browser can be started."""
+    waiting = iter(list(tasks.items()))  # each thread takes the next
+    with ThreadPoolExecutor(options.jobs) as pool:
+        workers = [
+            pool.submit(work, program, lab, waiting, options)
+            for _ in range(min(options.jobs, len(tasks)))
+        ]
+        try:
+            return all(worker.result() for worker in workers)
+        finally:
+            for _ in waiting:  # after an interrupt: nobody begins another
+                pass
+
+
+def work(
+    program: str,
+    lab: Lab,
+    waiting: Iterator[tuple[str, Callable[[Page], str]]],
+    options: argparse.Namespace,
 ) -> bool:
-    """Do each task in an open notebook, by its path, and say how it went.
+    """Do tasks until none is left, in a browser of our own, and say how each of them went.
 
     They share a window, in which JupyterLab has to start only once; what failed leaves it.
     """
     well = True
-    with contextlib.ExitStack() as window:
+    with running_browser(program) as browser, contextlib.ExitStack() as window:
         page = None
-        for path, task in tasks.items():
+        for path, task in waiting:
             began = time.monotonic()
             try:
                 page = page or window.enter_context(
@@ -159,8 +189,8 @@ def look(page: Page) -> str:
     Raises LessonError with all that is wrong.
     """
     stops, wrong = accessibility.keyboard(page)  # opens what can be opened, for axe-core to see
-    for theme in both_themes(page):
-        figures, found = accessibility.judge(page)
+    for number, theme in enumerate(both_themes(page)):
+        figures, found = accessibility.judge(page, only_colours=number > 0)
         wrong += [f"{theme} theme, {fault}" for fault in found]
     if wrong:
         raise LessonError("\n  ".join(["not accessible to all:", *wrong]))

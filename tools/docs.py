@@ -168,6 +168,13 @@ def suite() -> Iterator[list[str]]:
     said = f"**{others}** servers of others, from asyncio to socat, and what became of each"
     yield [said, "`test_strangers.py`, `make soak`"]
 
+    planted = sum(line is not None for _, line in of_tests("test_browser")["FAULTS"].values())
+    said = (
+        "every lesson in JupyterLab and Chromium, run twice, filled in, gone through with Tab and "
+        f"judged by axe-core in both themes; and **{planted}** planted faults, each found"
+    )
+    yield [said, "`test_browser.py`"]
+
     # Not to the last one: whoever adds a test need not change the README.
     hundreds = sum(map(tests_in, (ROOT / "tests").glob("test_*.py"))) // 100 * 100
     yield [f"more than **{hundreds}** test functions in all", "`make test`"]

@@ -5,6 +5,7 @@ All of its settings are its own, in a folder that is removed at the end.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +26,11 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 START_SECONDS = 60  # for JupyterLab to answer, and for a notebook to be open
 CELL_SECONDS = 60
+
+WINDOWS = itertools.count(1)
+# The theme is a setting, kept by the server: a window writes what it is to be, and then wears what
+# it reads there, which another window may have written.
+THEME = threading.Lock()
 
 
 class LessonError(Exception):
@@ -125,7 +132,7 @@ def opened(browser: Browser, lab: Lab, width: int = 1280, height: int = 900) -> 
     page = browser.new_page(viewport={"width": width, "height": height})
     page.set_default_timeout(START_SECONDS * 1000)
     try:
-        page.goto(f"{lab.url}lab/workspaces/look?token={lab.token}&reset")
+        page.goto(f"{lab.url}lab/workspaces/look-{next(WINDOWS)}?token={lab.token}&reset")
         page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget")
         yield page
     finally:
@@ -221,7 +228,7 @@ def wait_until_run(page: Page, only: str = "", before: int | None = None) -> Non
             return
         if state["cells"] != last:  # it goes on
             last, end = state["cells"], time.monotonic() + CELL_SECONDS
-        page.wait_for_timeout(100)
+        page.wait_for_timeout(200)
     raise LessonError(f"not finished in {CELL_SECONDS} s: {', '.join(waiting) or 'the kernel'}")
 
 
@@ -260,11 +267,13 @@ def set_theme(page: Page, theme: str) -> None:
     """Settings > Theme; returns when the page wears it."""
     if theme == theme_of(page):
         return
-    page.evaluate(
-        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
-        THEMES[theme],
-    )
-    page.wait_for_function(
-        "light => document.body.dataset.jpThemeLight === light", arg=str(theme == "light").lower()
-    )
+    with THEME:
+        page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
+            THEMES[theme],
+        )
+        page.wait_for_function(
+            "light => document.body.dataset.jpThemeLight === light",
+            arg=str(theme == "light").lower(),
+        )
     page.wait_for_timeout(500)  # style sheets and figures follow

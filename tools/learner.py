@@ -92,7 +92,7 @@ def tab_to(page: Page, name: str) -> None:
 def expect(page: Page, *expected: str) -> None:
     """Wait until the report contains all of this."""
     shown = ""
-    for _ in range(200):
+    for _ in range(800):  # 20 s, on a busy machine
         shown = page.locator(REPORT).inner_text()
         if all(text in shown for text in expected):
             return
