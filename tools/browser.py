@@ -52,6 +52,8 @@ except ImportError as error:
     sys.exit(2)
 
 OVERLAP = 40  # pixels of a screen that are seen again on the next one
+# The first frame may have been begun before; when the second one comes, the first has been drawn.
+DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -235,7 +237,7 @@ def screens(page: Page) -> Iterator[int]:
     top = 0
     while True:
         scroller.evaluate("(one, top) => { one.scrollTop = top; }", top)
-        page.wait_for_timeout(100)
+        page.evaluate(DRAWN)
         yield top
         window, cell = scroller.bounding_box(), last_cell.bounding_box()
         if cell["y"] + cell["height"] <= window["y"] + window["height"]:

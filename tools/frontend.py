@@ -117,7 +117,8 @@ def configure(settings: Path, plugin: str, values: dict[str, Any]) -> None:
 @contextlib.contextmanager
 def running_browser(chromium: str) -> Iterator[Browser]:
     """Headless Chromium; as root it runs only without its sandbox."""
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    flags = ["--disable-gpu"]  # a machine without one would only play it, slowly
+    flags += ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         try:
