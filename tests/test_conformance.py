@@ -7,6 +7,7 @@ import inspect
 import io
 import select
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from echo import select_server
+from echo import blocking_server, select_server
 from echo.accept import accept_all
 from echo.connection import READ, WRITE
 from echo.lab import Crashed, Tape, background, check, conformance, start
@@ -230,6 +231,30 @@ def bears_no_reset(listener):
         threading.Thread(target=echo, args=[sock], daemon=True).start()
 
 
+def listens_itself(listener):
+    tenth = struct.pack("ll", 0, 100_000)  # of a second; otherwise nobody could end it
+    with socket.create_server(("127.0.0.1", 0)) as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, tenth)
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                own.accept()
+
+
+def asks_ten_times_a_second(listener):
+    while True:
+        try:
+            sock, _ = listener.accept()
+        except OSError:  # no descriptor is left: wait for others to leave
+            time.sleep(0.1)
+            continue
+        threading.Thread(target=echo_and_close, args=[sock], daemon=True).start()
+
+
+def echo_and_close(sock):
+    with sock:
+        blocking_server.echo(sock)
+
+
 def drips(listener):
     while True:
         with listener.accept()[0] as sock:
@@ -307,7 +332,12 @@ def drips(listener):
         (
             bears_no_reset,
             "survives a client that resets",
-            ["a thread of the server crashed: ConnectionResetError: ", " so far."],
+            ["a thread crashed, and the bench ended its server: ConnectionReset", " so far."],
+        ),
+        (
+            listens_itself,
+            "sends back what it receives",
+            ["it waits at a listener of its own: serve() is given one to accept from"],
         ),
         (
             drips,
@@ -392,6 +422,12 @@ def test_nobody_is_asked_what_is_no_requirement():
         printed = said(select_server.serve, until=until)
         assert printed.startswith(f"{until!r} is no requirement; they are: sends back what it")
         assert "pass" not in printed
+
+
+@pytest.mark.timing
+def test_asking_now_and_then_is_not_busy():
+    """It costs a two-hundredth of a processor, and is what many a server does."""
+    examine(asks_ten_times_a_second, conformance.sleeps_when_descriptors_have_run_out)
 
 
 # The code that shows it again.

@@ -103,6 +103,7 @@ def test_nothing_is_left_behind(answers):
         ((3, 7), [3, 7], "[3, 7], as you said."),
         ("A part ", "a part", "'a part', as you said."),
         ("true", True, "True, as you said."),
+        ("hello", b"hello", "b'hello', as you said."),
         (1, 2, "2, not 1 as you said."),
         (1, True, "True, not 1 as you said."),
         (None, 0, "0, not None as you said."),
@@ -200,3 +201,9 @@ def test_answer_is_held_against_what_was_measured(answer, said, capsys):
     """A wrong one is named; a missing one is left to be found."""
     check_answer(answer, ["client 1", "client 2"], "Waiting")
     assert capsys.readouterr().out.rstrip() == said
+
+
+def test_answer_may_be_written_as_a_text(capsys):
+    """If 'False' were refused, and then True as well, who would look for the quotes?"""
+    check_answer(["poll", "false"], ["poll", False], "Waiting")
+    assert capsys.readouterr().out.splitlines() == ["yes  poll", "yes  False", "", "Right."]

@@ -331,9 +331,10 @@ class Server:
             if isinstance(error, KeyError) and error.args[0] in self.roles:  # never a number
                 said = f"the descriptor of {self.roles[error.args[0]]}"
             text = f"{type(error).__name__}: {said}".rstrip(": ")
-            where = threading.current_thread() is self.thread
-            who = "the server" if where else "a thread of the server"
-            self.crash = f"{who} crashed: {text}{place(error, self.serve)}"
+            where = place(error, self.serve)
+            self.crash = f"the server crashed: {text}{where}"
+            if threading.current_thread() is not self.thread:
+                self.crash = f"a thread crashed, and the bench ended its server: {text}{where}"
 
     def _launch(self, thread: threading.Thread) -> None:
         """Start a thread that belongs to this server; whatever it raises is ours to tell."""

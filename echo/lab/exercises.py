@@ -27,6 +27,8 @@ def predicted(guess: Any, value: Any) -> Said:
         guess = list(guess)  # a, b without brackets is as good
     if isinstance(guess, str) and str(guess).strip().lower() == str(value).lower():
         guess = value  # 'True' and 'A part' are as good
+    if isinstance(guess, str) and isinstance(value, bytes) and guess.encode() == value:
+        guess = value  # 'hello' for b'hello'
     if guess == value and isinstance(guess, bool) == isinstance(value, bool):
         return Said(f"{value!r}, as you said.")
     return Said(f"{value!r}, not {guess!r} as you said.")
@@ -143,7 +145,9 @@ def check_answer(answer: Any, measured: Any, explained: str) -> None:
     if answer is ... or (isinstance(answer, list | tuple | set) and ... in answer):
         print("Not attempted yet: replace the ... by your answer.")
         return
-    said, right = several(answer), several(measured)
+    right = several(measured)
+    words = {str(one).lower(): one for one in right}  # 'False' for False
+    said = several([words.get(str(one).lower(), one) for one in several(answer)])
     for one in said:
         print(f"{'yes' if one in right else 'no':3}  {one}")
     missing = len([one for one in right if one not in said])
