@@ -6,16 +6,14 @@ The cells run in a kernel, as they do for a learner; tests/wrong_answers/ holds 
 import ast
 import re
 import runpy
-from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
 from echo.lab import check_answer, check_function, predicted
+from tests.paths import LESSONS, ROOT
 
-ROOT = Path(__file__).parent.parent
-LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SOLVED = re.compile(r"^Right|^(\d+) of \1 requirements met\.", re.MULTILINE)
 
 

@@ -8,11 +8,11 @@ import ast
 import json
 import re
 import statistics
-from pathlib import Path
 
 import pytest
 
-LESSONS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+from tests.paths import LESSONS
+
 CODE_CELLS = {"00_start_here": (10, 20)}  # every other lesson: 25 to 45
 CARD = {
     "time": "Time",

@@ -12,16 +12,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import lesser
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from test_pipeline import tool
 
 from echo.ring import Ring
+from tests import lesser
+from tests.paths import LESSONS, ROOT
 
-ROOT = Path(__file__).parent.parent
-LESSONS = sorted(ROOT.glob("notebooks/*.ipynb"))
 MACHINES = {
     "without io_uring": lesser.without_io_uring(),
     "with few files": lesser.with_few_files(),

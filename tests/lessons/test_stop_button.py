@@ -24,8 +24,8 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 from jupyter_core.utils import ensure_event_loop
 
-ROOT = Path(__file__).parent.parent
-LESSONS = sorted(ROOT.glob("notebooks/*.ipynb"))
+from tests.paths import LESSONS, ROOT
+
 execute = SimpleNamespace(**runpy.run_path(str(ROOT / "tools" / "execute.py")))
 
 AT_ONCE = 2  # kernels: lessons sleep more than they compute

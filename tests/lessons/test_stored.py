@@ -8,14 +8,13 @@ skipped.  Each test here closes one of those holes; none of them needs a kernel.
 import re
 import runpy
 from collections import Counter
-from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
 import pytest
 
-ROOT = Path(__file__).parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+from tests.paths import LESSONS, ROOT
+
 execute = SimpleNamespace(**runpy.run_path(str(ROOT / "tools" / "execute.py")))
 
 # lesson -> why the output of one of its cells is not compared
@@ -48,14 +47,14 @@ def outputs(cell, kind):
 
 def test_there_are_lessons():
     """Every test below would pass with none."""
-    assert NOTEBOOKS, "no lesson in notebooks/"
+    assert LESSONS, "no lesson in notebooks/"
 
 
 def test_only_lessons_there_are_may_ignore():
-    assert set(MAY_IGNORE) <= {path.stem for path in NOTEBOOKS}
+    assert set(MAY_IGNORE) <= {path.stem for path in LESSONS}
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 class TestStored:
     def test_is_as_the_tool_writes_it(self, path):
         """Otherwise the next `make lessons` changes lines that nobody touched."""

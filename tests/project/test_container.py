@@ -4,12 +4,12 @@ import json
 import re
 import shlex
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 FOLDER = ROOT / ".devcontainer"
 DOCKERFILE = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
 # One instruction a line: a line that goes on is joined to the next.

@@ -2,11 +2,11 @@
 
 import ast
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 ECHO = ROOT / "echo"
 TAUGHT = sorted(ECHO.glob("*.py"))  # shown whole, line by line
 SERVERS = sorted(ECHO.glob("*_server.py"))

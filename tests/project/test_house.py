@@ -2,11 +2,11 @@
 
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 PLACE = re.compile(r"(?<![\w.])/(root|work|opt|home/\w+|Users/\w+)/\w")
 REGISTRY = re.compile(r"\b(pypi|pythonhosted|npmjs|anaconda|deb\.debian)\.(org|com)\b")
 IN_NOTEBOOKS = re.compile(r"/tmp/|site-packages")

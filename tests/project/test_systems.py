@@ -8,9 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-import lesser
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -18,9 +16,9 @@ from test_command import COMMAND, SERVERS, Server, echoed
 from test_trace import strace
 
 from echo.lab import system
+from tests import lesser
+from tests.paths import LESSONS, ROOT
 
-ROOT = Path(__file__).parent.parent
-LESSONS = sorted(ROOT.glob("notebooks/*.ipynb"))
 SAYS = {
     "macOS": "this is macOS: use a container, WSL2 on Windows, or Binder",
     "Windows": "this is Windows: use a container, WSL2 on Windows, or Binder",

@@ -10,13 +10,13 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 EXAMPLE = ROOT / "docs/ci-example.yml"
 WORKFLOWS = [*sorted(ROOT.glob(".github/workflows/*.yml")), EXAMPLE]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

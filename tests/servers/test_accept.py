@@ -6,13 +6,11 @@ import os
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from echo.accept import accept, accept_all
-
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
 
 
 class Listener:

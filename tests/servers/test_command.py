@@ -10,11 +10,11 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 SERVERS = {
     path.stem.removesuffix("_server"): path for path in sorted(ROOT.glob("echo/*_server.py"))
 }

@@ -7,16 +7,14 @@ import socket
 import subprocess
 import threading
 from contextlib import ExitStack, closing
-from pathlib import Path
 
-import lesser
 import pytest
 
 from echo import io_uring_server, ring
 from echo.lab import start
 from echo.ring import POLL, RECV, SEND, SIZE, Ring
-
-ROOT = Path(__file__).parent.parent
+from tests import lesser
+from tests.paths import ROOT
 
 
 @pytest.fixture

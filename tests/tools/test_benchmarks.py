@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -22,8 +21,8 @@ from benchmarks.run import Cores, Failed, Outcome, Scenario
 from benchmarks.servers import C_EPOLL, SHORTEST, STREAMS, UVLOOP, Missing, Server
 from echo.lab import conformance
 from echo.lab.process import Process
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
 PATIENCE = 30  # seconds
 TINY = Scenario("tiny", 3, 1, 64)

@@ -6,15 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import LESSONS, ROOT
+
 TOOL = ROOT / "tools" / "browser.py"
-LESSONS = sorted(ROOT.glob("notebooks/*.ipynb"))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 SHOW = """\

@@ -4,7 +4,6 @@ import importlib.util
 import re
 import textwrap
 import tomllib
-from pathlib import Path
 from xml.etree import ElementTree
 
 import nbformat
@@ -14,9 +13,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from echo.lab import check
 from echo.lab.conformance import REQUIREMENTS, title
+from tests.paths import LESSONS, ROOT
 
-ROOT = Path(__file__).parent.parent
-LESSONS = sorted(ROOT.glob("notebooks/*.ipynb"))
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 FENCE = re.compile(r"^( *)```.*?^\1```", re.DOTALL | re.MULTILINE)
 PARTS = ["The belief.", "A question for the room,", "In 30 minutes", "Trouble."]

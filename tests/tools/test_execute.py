@@ -26,7 +26,8 @@ import pytest
 import test_stored
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 TOOL = ROOT / "tools" / "execute.py"
 execute = SimpleNamespace(**runpy.run_path(str(TOOL)))
 
@@ -599,7 +600,7 @@ class TestWhatNbvalOverlooks:
         getattr(test_stored.TestStored(), name)(stored)
 
     def test_a_series_without_lessons_is_found(self, monkeypatch):
-        monkeypatch.setattr(test_stored, "NOTEBOOKS", [])
+        monkeypatch.setattr(test_stored, "LESSONS", [])
         with pytest.raises(AssertionError, match="no lesson"):
             test_stored.test_there_are_lessons()
 

@@ -3,11 +3,11 @@
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 FILES = ["Makefile", "constraints.txt", "docs/constraints.txt", "pyproject.toml", "tools/setup.sh"]
 # No more is needed.
 PROGRAMS = ["awk", "cat", "cksum", "head", "id", "make", "mkdir", "rm", "sh", "uname"]

@@ -20,8 +20,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
+from tests.paths import LESSONS, ROOT
+
 DOCS = sorted(ROOT.glob("docs/*.md"))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WINDOWS = {"desktop": (1280, 900), "phone": (390, 844)}
@@ -198,13 +198,13 @@ def outputs_of(notebook):
 
 def test_there_is_a_page_for_everything(site):
     pages = [Path("index.html"), Path("search.html"), Path("CONTRIBUTING.html")]
-    pages += [path.relative_to(ROOT).with_suffix(".html") for path in NOTEBOOKS + DOCS]
+    pages += [path.relative_to(ROOT).with_suffix(".html") for path in LESSONS + DOCS]
     assert not [page for page in pages if not (site / page).is_file()]
 
 
 def test_every_page_is_in_the_list_of_each(site):
     """The one at the side: what is not there is found by nobody."""
-    names = {f"{path.stem}.html" for path in NOTEBOOKS + DOCS}
+    names = {f"{path.stem}.html" for path in LESSONS + DOCS}
     for path in site.rglob("*.html"):
         if "_static" not in path.parts:
             listed = {urlsplit(link).path.rpartition("/")[2] for link in page_of(path).links}
@@ -212,7 +212,7 @@ def test_every_page_is_in_the_list_of_each(site):
             assert names <= listed, path
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_a_lesson_shows_what_it_stores(site, path):
     """Without a kernel: text as it is, and where there is a drawing or a table, that."""
     page = site / "notebooks" / f"{path.stem}.html"
@@ -268,7 +268,7 @@ def test_a_searched_word_is_marked_and_drawings_stay_as_they_are(site, browser):
     word, described = "client", 0
     with served(site) as home:
         visitor = Visitor(browser, home, WINDOWS["desktop"], "light")
-        for path in NOTEBOOKS:
+        for path in LESSONS:
             address = f"{home}notebooks/{path.stem}.html"
             visitor.page.goto(address)
             before = visitor.page.evaluate(DRAWINGS)

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -22,8 +21,8 @@ from echo.connection import READ, WRITE
 from echo.lab import Crashed, Tape, background, check, conformance, start
 from echo.lab.conformance import REQUIREMENTS, Failed, examine, title
 from echo.lab.zoo import Change, derive
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 SERVERS = {
     path.stem.removesuffix("_server"): importlib.import_module(f"echo.{path.stem}").serve
     for path in sorted(ROOT.glob("echo/*_server.py"))

@@ -16,8 +16,8 @@ import pytest
 from echo.lab import judge, process
 from echo.lab.conformance import REQUIREMENTS, Failed, put, title
 from echo.lab.process import NotAsked, Process, Unusable
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs" / "conformance.md"
 STRANGERS = ROOT / "docs" / "strangers"
 PYTHON = sys.executable

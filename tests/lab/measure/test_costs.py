@@ -5,7 +5,6 @@ import re
 import resource
 import subprocess
 import sys
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -13,8 +12,8 @@ import pytest
 from echo.lab import curves
 from echo.lab.curves import Curve, curve, memory, ratio, slope, verdict
 from echo.lab.process import Unusable
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 LINEAR = Curve("idle", {"poll": {10: 1.0, 100: 10.0, 1000: 100.0}, "epoll": {10: 0.5, 1000: 0.5}})
 MEMORY = Curve("memory", {"threaded": {0: 1e7, 1000: 3e7}, "epoll": {0: 1e7, 1000: 1.025e7}})
 SVG = "{http://www.w3.org/2000/svg}"

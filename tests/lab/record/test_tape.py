@@ -18,14 +18,13 @@ import tracemalloc
 import types
 from collections import Counter
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from echo import blocking_server, select_server, threaded_server
 from echo.lab import Crashed, Tape, settle, start, trace
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 NAMES = [path.stem for path in sorted(ROOT.glob("echo/*_server.py"))]
 SERVERS = {name: importlib.import_module(f"echo.{name}").serve for name in NAMES}
 

@@ -33,8 +33,8 @@ from echo.lab import (
     where_is,
 )
 from echo.lab.zoo import Change, derive
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 SERVERS = {
     path.stem.removesuffix("_server"): importlib.import_module(f"echo.{path.stem}").serve
     for path in sorted(ROOT.glob("echo/*_server.py"))

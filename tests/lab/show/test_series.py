@@ -2,16 +2,14 @@
 
 import json
 import re
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from echo.lab import map_of_the_series
 from echo.lab.series import LESSONS
+from tests import paths
 
-ROOT = Path(__file__).parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PUZZLES = {lesson.name: lesson.puzzle for lesson in LESSONS}
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -25,7 +23,7 @@ def test_lessons_are_numbered_from_nothing_on():
     assert [name[:3] for name in PUZZLES] == [f"{number:02}_" for number in range(len(PUZZLES))]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", paths.LESSONS, ids=lambda path: path.stem)
 def test_every_notebook_is_on_the_map(path):
     """With its puzzle, shorter perhaps: most of its words are among those that the lesson opens."""
     assert path.stem in PUZZLES
@@ -36,10 +34,10 @@ def test_every_notebook_is_on_the_map(path):
 
 def test_readme_has_the_same_table():
     """Name and puzzle, and a link where there is a notebook."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (paths.ROOT / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"(?m)^\| (\[?)(\d\d_\w+)\S* \| (.+?) \|", readme)
     assert {name: puzzle for _, name, puzzle in rows} == PUZZLES
-    assert {name for link, name, _ in rows if link} == {path.stem for path in NOTEBOOKS}
+    assert {name for link, name, _ in rows if link} == {path.stem for path in paths.LESSONS}
 
 
 def test_what_is_not_there_is_said_to_be_missing(tmp_path):

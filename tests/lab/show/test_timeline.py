@@ -5,7 +5,6 @@ import re
 import runpy
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
@@ -16,8 +15,8 @@ from echo import blocking_server, epoll_server, nonblocking_server, select_serve
 from echo.lab import Tape, figures, start
 from echo.lab.figures import PALETTE, Phase, five_models, people, steps_of, timeline
 from echo.lab.trace import Call
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 execute = SimpleNamespace(**runpy.run_path(str(ROOT / "tools" / "execute.py")))
 SVG = "{http://www.w3.org/2000/svg}"
 
