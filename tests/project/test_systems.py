@@ -12,12 +12,12 @@ import sys
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from test_command import COMMAND, SERVERS, Server, echoed
-from test_trace import strace
 
 from echo.lab import system
 from tests import lesser
 from tests.paths import LESSONS, ROOT
+from tests.servers.command import COMMAND, SERVERS, Server, echoed
+from tests.strace import strace
 
 SAYS = {
     "macOS": "this is macOS: use a container, WSL2 on Windows, or Binder",

@@ -9,10 +9,10 @@ import struct
 import threading
 import time
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
-from test_command import PATIENCE, Server, echoed, stall, until
+
+from tests.servers.command import PATIENCE, Server, echoed, memory, of_process, stall, until
 
 NAMES = ["select", "poll", "epoll", "epoll_edge", "coroutine", "sigio", "io_uring"]
 EXPRESSES = {"select": 1024}  # the first descriptor that a server cannot wait for
@@ -58,18 +58,8 @@ def limit(server, most):
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (most, most))
 
 
-def of_process(server, name):
-    return Path(f"/proc/{server.pid}/{name}").read_text("ascii", "replace")
-
-
 def descriptors(server):
     return sorted(map(int, os.listdir(f"/proc/{server.pid}/fd")))
-
-
-def memory(server):
-    """Bytes that are in memory."""
-    (line,) = [line for line in of_process(server, "status").splitlines() if "VmRSS" in line]
-    return int(line.split()[1]) * 1024
 
 
 def state(server):

@@ -8,8 +8,9 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from test_command import PATIENCE, SERVERS, Server, echoed
-from test_trace import ON_TAPE, name_is_known, strace
+
+from tests.servers.command import PATIENCE, SERVERS, Server, echoed
+from tests.strace import ON_TAPE, name_is_known, strace
 
 ECHOES = 3000
 BUSY = {  # system calls an echo that a server may make for 50 clients who all have sent

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from test_command import PATIENCE, Server, echoed
-from test_process import memory
+
+from tests.servers.command import PATIENCE, Server, echoed, memory
 
 CROWD = 10_000
 MIB = 1 << 20
