@@ -15,11 +15,11 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
-from test_pipeline import tool
 
 from echo.ring import Ring
 from tests import lesser
 from tests.paths import LESSONS, ROOT
+from tests.tools.one_lesson import tool
 
 MACHINES = {
     "without io_uring": lesser.without_io_uring(),

@@ -11,7 +11,6 @@ tried in forty cells of other lessons.  --every-cell tries all of them, three mi
 import contextlib
 import queue
 import re
-import runpy
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -25,8 +24,7 @@ from jupyter_client.manager import KernelManager
 from jupyter_core.utils import ensure_event_loop
 
 from tests.paths import LESSONS, ROOT
-
-execute = SimpleNamespace(**runpy.run_path(str(ROOT / "tools" / "execute.py")))
+from tools import execute
 
 AT_ONCE = 2  # kernels: lessons sleep more than they compute
 CELL = 60  # seconds, for one cell

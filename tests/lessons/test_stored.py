@@ -6,16 +6,13 @@ skipped.  Each test here closes one of those holes; none of them needs a kernel.
 """
 
 import re
-import runpy
 from collections import Counter
-from types import SimpleNamespace
 
 import nbformat
 import pytest
 
-from tests.paths import LESSONS, ROOT
-
-execute = SimpleNamespace(**runpy.run_path(str(ROOT / "tools" / "execute.py")))
+from tests.paths import LESSONS
+from tools import execute
 
 # lesson -> why the output of one of its cells is not compared
 MAY_IGNORE = dict.fromkeys(

@@ -11,11 +11,7 @@ from contextlib import ExitStack
 import pytest
 
 from echo.lab import Tape, settle, start, trace
-from tests.lab.record.taped import (
-    NAMES,
-    NEVER_THE_SAME,
-    SERVERS,
-)
+from tests.lab.record.taped import NAMES, NEVER_THE_SAME, SERVERS
 
 
 def echoes(sock):

@@ -7,12 +7,9 @@ import pytest
 
 from echo import select_server
 from echo.lab import Crashed, Tape, start
-from tests.lab.record.taped import (
-    NAMES,
-    lines,
-    serve_in,
-)
+from tests.lab.record.taped import NAMES, lines, serve_in
 from tests.paths import ROOT
+
 
 @pytest.mark.parametrize("end", ["stop", "crash"])
 def test_module_select_is_restored(end):

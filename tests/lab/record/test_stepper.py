@@ -1,93 +1,18 @@
 """The stepper: one turn at a time, nothing consumed by looking, and nothing that hangs."""
 
 import contextlib
-import importlib
 import re
 import select
 import socket
 import struct
-import sys
 import time
-import types
 
 import pytest
 
 from echo.lab import Crashed, Stepper, Tape, leftovers, start, where_is, zoo
 from echo.lab import stepper as module
-
-LOOPS = ["select", "poll", "epoll", "epoll_edge", "coroutine"]
-
-
-def serve_of(name):
-    return importlib.import_module(f"echo.{name}_server").serve
-
-
-def serve_in(source, **names):
-    """The function serve() of a module whose text is `source`."""
-    own = types.ModuleType("a_server")
-    own.__dict__.update(names)
-    exec(source, own.__dict__)
-    return own.serve
-
-
-@pytest.fixture
-def stepped():
-    """A function that starts a server with a stepper; at the end all of them are stopped."""
-    with contextlib.ExitStack() as stack:
-
-        def start_one(serve, **options):
-            stepper = Stepper()
-            server = stack.enter_context(
-                start(serve_of(serve) if isinstance(serve, str) else serve, stepper, **options)
-            )
-            connect = server.connect
-
-            def kept():
-                client = connect()
-                stack.callback(socket.socket.close, client)  # before a tidy collector sees it
-                return client
-
-            server.connect = kept
-            return stepper, server
-
-        yield start_one
-
-
-def calls(turn):
-    return [str(call) for call in turn.calls]
-
-
-def line(turn, label):
-    """What stands beside a label, its lines joined by one blank."""
-    lines = str(turn).splitlines()
-    at = next(number for number, one in enumerate(lines) if one.startswith(label))
-    end = next((n for n in range(at + 1, len(lines)) if not lines[n].startswith(" ")), len(lines))
-    return " ".join(one[module.MARGIN :] for one in lines[at:end])
-
-
-def story(server, stepper=None):
-    """Two clients speak and leave; with a stepper, as many turns as there are."""
-    steps = []
-
-    def go():
-        while stepper is not None and (turn := stepper.step()).turned:
-            steps.append(str(turn))
-
-    go()
-    first = server.connect()
-    go()
-    second = server.connect()
-    go()
-    for client, text in (first, b"one"), (second, b"two!"), (first, b"three"):
-        client.send(text)
-        go()
-        assert client.recv(100) == text
-    for client in first, second:
-        client.shutdown(socket.SHUT_WR)
-        go()
-        assert client.recv(100) == b""
-        client.close()
-    return steps
+from tests.lab.record.stepped import LOOPS, calls, line, serve_of, story
+from tests.lab.record.taped import serve_in
 
 
 def test_shows_a_turn_whole(stepped):
@@ -442,73 +367,6 @@ def test_serves_one_server_after_another():
 def test_tape_says_before_which_call_it_stands(stepped):
     stepper, _ = stepped("epoll")
     assert str(stepper).splitlines()[-1] == "epoll_wait() ... at the gate"
-
-
-# Buttons.
-
-
-@pytest.fixture
-def press(stepped):
-    """A server, and a function that presses a button by its name."""
-    pytest.importorskip("ipywidgets")
-    stepper, server = stepped("select")
-    panel = stepper.buttons()
-
-    first, _, second, _ = panel.view.children
-    controls = [*first.children, *second.children]
-    named = {one.description: one for one in controls if hasattr(one, "click")}
-
-    def click(name):
-        named[name].click()
-        return panel.text
-
-    click.panel, click.server, click.stepper = panel, server, stepper
-    yield click
-    panel.view.close()
-
-
-def test_buttons_tell_a_whole_story(press):
-    assert press("Step").startswith("no turn")
-    assert press("Connect").startswith("client 1 has connected\nbefore turn 1")
-    assert press("Step").startswith("turn 1 of the select server")
-    assert press("Send").startswith("client 1 has sent 5 bytes\nbefore turn 2")
-    assert "recvfrom(client 1) = 5" in press("Step")
-    assert press("Connect").startswith("client 2 has connected")
-    assert press("Step").startswith("turn 3")
-    assert press("Reset").startswith("client 2 has reset its connection")
-    assert "it has reset the connection" in press("Step")
-    assert press("Close").startswith("client 1 has closed its socket")
-    assert "close(client 1) = 0" in press("Step")
-    assert press("Send") == "Send was not possible: there is no client; press Connect"
-    press.server.stop()
-    assert press("Step") == "Step was not possible: the select server has been stopped"
-
-
-def test_panel_follows_what_the_cells_do(press):
-    client = press.server.connect()
-    turn = press.stepper.step()
-    assert press.panel.text == str(turn)
-    assert [name for name, _ in press.panel.chosen.options] == ["client 1"]
-    assert press.panel.chosen.value is client
-    assert "accept4(listener) = client 1" in press.panel.report.value
-
-
-def test_text_twin_of_the_buttons_is_the_look(press):
-    bundle = press.panel._repr_mimebundle_()
-    assert bundle["text/plain"] == str(press.stepper.look())
-    assert set(bundle) == {"text/plain", "application/vnd.jupyter.widget-view+json"}
-
-
-def test_every_control_has_a_name(press):
-    for control in (press.panel.chosen, press.panel.message):
-        assert control.description
-    assert 'aria-live="polite"' in press.panel.report.value
-
-
-def test_without_ipywidgets_the_text_is_there(stepped, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    stepper, _ = stepped("select")
-    assert stepper.buttons()._repr_mimebundle_() == {"text/plain": str(stepper.look())}
 
 
 def test_broken_servers_can_be_stepped(stepped):

@@ -1,59 +1,11 @@
-"""What a figure draws is what was recorded, its words say the same, and everybody can read it."""
-
-import os
-import re
-import runpy
-import subprocess
-import sys
-from types import SimpleNamespace
-from xml.etree import ElementTree
+"""A timeline draws what was recorded, and its words say the same."""
 
 import pytest
-from test_show import contrast
 
 from echo import blocking_server, epoll_server, nonblocking_server, select_server, threaded_server
 from echo.lab import Tape, figures, start
-from echo.lab.figures import PALETTE, Phase, five_models, people, steps_of, timeline
-from echo.lab.trace import Call
-from tests.paths import ROOT
-
-execute = SimpleNamespace(**runpy.run_path(str(ROOT / "tools" / "execute.py")))
-SVG = "{http://www.w3.org/2000/svg}"
-
-SELECT = [  # name, who, result: a client comes, is echoed one byte, and leaves
-    ("pselect6", "[listener], []", "[listener], []"),
-    ("accept4", "listener", "client 1"),
-    ("accept4", "listener", "EAGAIN"),
-    ("pselect6", "[listener, client 1], [client 1]", "[client 1], [client 1]"),
-    ("recvfrom", "client 1", "1"),
-    ("sendto", "client 1", "1"),
-    ("close", "client 1", "0"),
-]
-MODELS = {
-    "blocking": ("asleep in recvfrom", Phase("", ["recvfrom"], (5, 0))),
-    "non-blocking": (Phase("running", ["recvfrom"] * 2000, 0), Phase("", ["recvfrom"], (5, 0))),
-    "asynchronous": (Phase(), Phase("", [], 0)),
-}
-
-
-def tape_of(calls, blocking=()):
-    """A tape of calls that came one after the other."""
-    tape = Tape()
-    tape += [Call(number, number + 0.5, *call) for number, call in enumerate(calls)]
-    tape.blocking.update(blocking)
-    return tape
-
-
-def drawn_words(drawing):
-    """Every text in the picture, as (letters, whether they stand upright)."""
-    texts = ElementTree.fromstring(drawing.svg).iter(f"{SVG}text")
-    return [(text.text, "rotate(-90" in text.get("transform")) for text in texts]
-
-
-def headings(drawing):
-    """What stands above the columns, from left to right."""
-    known = {step.heading() for step in steps_of(tape_of(SELECT))}
-    return [text for text, upright in drawn_words(drawing) if upright and text in known]
+from echo.lab.figures import people, steps_of, timeline
+from tests.lab.show.drawn import SELECT, drawn_words, headings, tape_of
 
 
 def two_clients(serve):
@@ -219,129 +171,6 @@ class TestTimeline:
             timeline(nothing)
 
 
-class TestModels:
-    def test_tells_what_was_measured(self):
-        assert five_models(MODELS).details == [
-            "blocking",
-            "  waiting for data: asleep in recvfrom",
-            "  copying it to the program: at work; calls recvfrom; kernel holds 5 bytes, then 0",
-            "non-blocking",
-            "  waiting for data: running; calls recvfrom more than 100 times; kernel holds 0 bytes",
-            "  copying it to the program: at work; calls recvfrom; kernel holds 5 bytes, then 0",
-            "asynchronous",
-            "  waiting for data: neither asleep nor at work; makes no call",
-            (
-                "  copying it to the program: neither asleep nor at work; makes no call; "
-                "kernel holds 0 bytes"
-            ),
-        ]
-
-    def test_draws_what_it_tells(self):
-        drawing = five_models(MODELS)
-        drawn = " ".join(text for text, _ in drawn_words(drawing))
-        for line in drawing.details:
-            said = line.rpartition(": ")[2].strip()
-            assert all(part in drawn for part in said.split("; "))
-
-    def test_of_a_tape_it_takes_the_calls(self):
-        calls = tape_of([*[("recvfrom", "client 1", "EAGAIN")] * 3, ("recvfrom", "client 1", "5")])
-        assert figures.listed(calls) == "recvfrom = EAGAIN 3 times, recvfrom"
-
-    @pytest.mark.parametrize("rows", [{}, {"blocking": ("asleep in recvfrom",)}])
-    def test_says_what_is_missing(self, rows):
-        with pytest.raises(TypeError, match="waiting, copying"):
-            five_models(rows)
-
-
-@pytest.mark.parametrize(
-    "drawing",
-    [timeline(tape_of(SELECT)), timeline(a=tape_of(SELECT), b=tape_of([])), five_models(MODELS)],
-    ids=["timeline", "side by side", "models"],
-)
-class TestPicture:
-    def test_has_a_twin_in_words(self, drawing):
-        bundle = drawing._repr_mimebundle_()
-        assert set(bundle) == {"text/html", "text/plain"}
-        assert bundle["text/plain"] == str(drawing) == repr(drawing)
-
-    def test_a_screen_reader_says_the_same(self, drawing):
-        svg = ElementTree.fromstring(drawing.svg)
-        assert svg.get("role") == "img"
-        assert f"{svg.get('aria-label')}\n{svg.find(f'{SVG}desc').text}" == str(drawing)
-
-    def test_lies_on_opaque_paper(self, drawing):
-        """Of one colour in light and dark themes: the first path covers all."""
-        svg = ElementTree.fromstring(drawing.svg)
-        path = next(svg.iter(f"{SVG}path"))
-        width, height = svg.get("viewBox").split()[2:]
-        assert f"fill: {PALETTE['paper']}" in path.get("style")
-        assert f"L {width} {height} L {width} 0" in path.get("d")
-        assert "opacity" not in drawing.svg
-
-    def test_concerns_nothing_else_on_its_page(self, drawing):
-        """A style sheet or an id would: several figures stand in one document."""
-        assert not re.search(r"<style|<script|<image|<metadata|http(?!://www.w3.org)", drawing.svg)
-        assert all(found.startswith("h") for found in re.findall(r'\bid="([^"]*)"', drawing.svg))
-
-    def test_shows_nothing_that_differs_from_run_to_run(self, drawing):
-        output = {"output_type": "display_data", "data": drawing._repr_mimebundle_()}
-        assert [*execute.unstable(output)] == []
-
-    def test_letters_are_large_enough(self, drawing):
-        """9 points are 12 pixels; nothing is below 7."""
-        sizes = re.findall(r"font-size: ([\d.]+)px", drawing.svg)
-        assert all(float(size) >= 7 for size in sizes)
-
-
-SAME = """
-import sys, matplotlib.style
-matplotlib.style.use("dark_background")
-matplotlib.rcParams["svg.fonttype"] = "path"
-from echo.lab import Tape, timeline
-from echo.lab.trace import Call
-tape = Tape()
-tape += [Call(at, at + 0.5, *call) for at, call in enumerate(CALLS)]
-sys.stdout.write(timeline(tape).svg)
-"""
-
-
-def test_same_bytes_every_time():
-    """Whatever the order of a set, and whatever the reader prefers for figures of her own."""
-    done = subprocess.run(
-        [sys.executable, "-c", SAME.replace("CALLS", repr(SELECT))],
-        env={**os.environ, "PYTHONHASHSEED": "1"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == timeline(tape_of(SELECT)).svg
-
-
-@pytest.mark.parametrize(
-    ("ink", "below"),
-    [("ink", "paper"), ("faint", "paper"), ("paper", "work"), ("paper", "ink")],
-)
-def test_contrast_of_letters_is_enough(ink, below):
-    """4.5 : 1 for text of this size (WCAG 2.2, 1.4.3)."""
-    assert contrast(PALETTE[ink], PALETTE[below]) >= 4.5
-
-
-@pytest.mark.parametrize(
-    ("shape", "beside"),
-    [("work", "paper"), ("hatch", "paper"), ("hatch", "wait"), ("work", "wait")],
-)
-def test_contrast_of_shapes_is_enough(shape, beside):
-    """3 : 1 for what must be told apart (WCAG 2.2, 1.4.11)."""
-    assert contrast(PALETTE[shape], PALETTE[beside]) >= 3
-
-
-def test_nothing_is_told_by_colour_alone():
-    """Hatched, solid, dashed: three patterns for three kinds."""
-    kinds = [figures.Sheet.BOXES[kind] for kind in ("wait", "work", "vain")]
-    assert len({(look.get("hatch"), look.get("dashed", False)) for look in kinds}) == 3
-
-
 @pytest.mark.parametrize(
     ("lanes", "said"),
     [
@@ -353,10 +182,3 @@ def test_nothing_is_told_by_colour_alone():
 )
 def test_people(lanes, said):
     assert people(lanes) == said
-
-
-def test_importing_the_module_imports_no_matplotlib():
-    """The servers and their tests run where nothing but Python is installed."""
-    code = "import sys, echo.lab.figures; print('matplotlib' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"

@@ -1,10 +1,6 @@
-"""The suite: every server of ours against every requirement, and what it tells a learner."""
+"""check() tells a learner what is wrong: what was asked, what came, and where her server was."""
 
-import ast
 import contextlib
-import importlib
-import inspect
-import io
 import select
 import socket
 import struct
@@ -18,91 +14,10 @@ import pytest
 from echo import blocking_server, select_server
 from echo.accept import accept_all
 from echo.connection import READ, WRITE
-from echo.lab import Crashed, Tape, background, check, conformance, start
-from echo.lab.conformance import REQUIREMENTS, Failed, examine, title
-from echo.lab.zoo import Change, derive
+from echo.lab import conformance
+from echo.lab.conformance import REQUIREMENTS, examine, title
+from tests.lab.conformance.told import AT_MOST, echoes_once, returns, said
 from tests.paths import ROOT
-
-SERVERS = {
-    path.stem.removesuffix("_server"): importlib.import_module(f"echo.{path.stem}").serve
-    for path in sorted(ROOT.glob("echo/*_server.py"))
-}
-AT_MOST = 10  # seconds that check() may take, whatever it is given
-
-ONE_AT_A_TIME = "it waits for one client, and cannot wait for another meanwhile"
-NEVER_SLEEPS = "it asks all the time whether something has happened: that is the model"
-CANNOT = {
-    "blocking": {
-        "serves_a_second_client_while_the_first_is_silent": ONE_AT_A_TIME,
-        "serves_two_hundred_clients_in_any_order": ONE_AT_A_TIME,
-        "serves_a_second_client_while_the_first_does_not_read": ONE_AT_A_TIME,
-        "goes_on_when_descriptors_run_out": ONE_AT_A_TIME,
-        "survives_a_descriptor_above_1023": ONE_AT_A_TIME,
-    },
-    "nonblocking": {
-        "sleeps_while_its_clients_are_silent": NEVER_SLEEPS,
-        "sleeps_while_a_client_does_not_read": NEVER_SLEEPS,
-        "sleeps_while_a_half_closed_client_does_not_read": NEVER_SLEEPS,
-        "sleeps_when_descriptors_have_run_out": NEVER_SLEEPS,
-    },
-    "select": {
-        "serves_a_client_with_a_descriptor_above_1023": "an fd_set has a bit for 0 to 1023",
-    },
-}
-
-
-# The matrix.
-
-
-def serves_a_client_with_a_descriptor_above_1023(server):
-    """More than the suite requires: there, to close it is enough."""
-    with background.more_descriptors(), server.server.number_descriptors_from(1024):
-        client = server.connect()
-        client.says(b"hello")
-        client.hears(b"hello")
-
-
-serves_a_client_with_a_descriptor_above_1023.buffer = None
-ASKED = [*REQUIREMENTS, serves_a_client_with_a_descriptor_above_1023]
-
-
-@pytest.mark.timing
-@pytest.mark.parametrize("requirement", ASKED, ids=title)
-@pytest.mark.parametrize("name", SERVERS)
-def test_server_meets_the_requirement(name, requirement):
-    """Or it is listed that, and why, its model cannot: then it must not, either."""
-    if requirement.__name__ in CANNOT.get(name, {}):
-        with pytest.raises(Failed):
-            examine(SERVERS[name], requirement)
-    else:
-        examine(SERVERS[name], requirement)
-
-
-def test_what_is_not_required_is_a_requirement():
-    """A name that no requirement has would excuse nothing, and nobody would notice."""
-    names = {one.__name__ for one in ASKED}
-    assert set(CANNOT) <= set(SERVERS)
-    assert {name for table in CANNOT.values() for name in table} <= names
-
-
-@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=title)
-def test_requirement_says_what_and_why(requirement):
-    """Its name and its docstring are all that a learner is told about it."""
-    assert " " in title(requirement)
-    assert inspect.getdoc(requirement).endswith(".")
-
-
-# What check() says.
-
-
-def said(serve, **options):
-    """What it prints; it must not take long, and leave nothing behind."""
-    began = time.monotonic()
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        check(serve, **options)
-    assert time.monotonic() - began < AT_MOST
-    assert not background._servers
-    return printed.getvalue()
 
 
 @pytest.mark.timing
@@ -142,11 +57,6 @@ def test_module_in_the_place_of_its_function_is_told():
     )
 
 
-def returns(listener):
-    with listener.accept()[0] as sock:
-        sock.sendall(sock.recv(1000))
-
-
 def returns_at_once(listener):
     return
 
@@ -169,12 +79,6 @@ def never_accepts(listener):
 def never_ends_its_computation(listener):
     while True:
         pass
-
-
-def echoes_once(listener):
-    with listener.accept()[0] as sock:
-        sock.sendall(sock.recv(1000))
-        listener.accept()
 
 
 def shouts(listener):
@@ -427,98 +331,3 @@ def test_nobody_is_asked_what_is_no_requirement():
 def test_asking_now_and_then_is_not_busy():
     """It costs a two-hundredth of a processor, and is what many a server does."""
     examine(asks_ten_times_a_second, conformance.sleeps_when_descriptors_have_run_out)
-
-
-# The code that shows it again.
-
-
-def shown(serve, requirement):
-    """What the cell prints and its last line gives, or what it raises."""
-    tree = ast.parse(requirement.again.format("serve"))
-    names = {"Tape": Tape, "start": start, "socket": socket, "time": time, "serve": serve}
-    value = None
-    try:
-        with contextlib.redirect_stdout(io.StringIO()) as printed:
-            if isinstance(tree.body[-1], ast.Expr):
-                value = ast.Expression(tree.body.pop().value)
-            exec(compile(tree, "<again>", "exec"), names)
-            if value:
-                value = eval(compile(value, "<again>", "eval"), names)
-    except (OSError, Crashed) as error:
-        return type(error)
-    finally:
-        server = names["server"]
-        for client in server.clients():
-            client.close()
-        assert server.end()
-        assert str(names["tape"])
-    return printed.getvalue(), value
-
-
-@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=title)
-def test_cell_that_shows_it_again_runs(requirement):
-    """A learner pastes it; on a good server it ends by itself and raises nothing."""
-    printed, value = shown(select_server.serve, requirement)
-    if "cpu" in requirement.again:
-        assert value is True
-    if " of " in printed:  # bytes received, of bytes sent
-        received, sent = printed.split(" of ")
-        assert int(received) == int(sent) > 100_000
-
-
-def test_cell_that_shows_it_again_has_the_client_leave():
-    """A server that returns does so when its client has left, not before it has answered."""
-    printed = said(returns)
-    assert "\n          client.close()\n          where_is(server)\n" in printed
-    assert "where_is" not in said(echoes_once)
-
-
-def broken(module, old, new, server="select_server"):
-    return derive("broken", server, (Change(module, old, new),)).serve
-
-
-BROKEN = {
-    "sends_back_what_it_receives": broken(
-        "connection", "return 0 if self.eof else READ", "return 0"
-    ),
-    "serves_one_client_after_another": broken(
-        "blocking_server",
-        "            echo(sock)",
-        "            return echo(sock)",
-        "blocking_server",
-    ),
-    "survives_a_client_that_resets": broken(
-        "connection", "except OSError:  # a reset", "except EOFError:  # a reset"
-    ),
-    "loses_nothing_when_the_client_reads_late": broken(
-        "connection", "self.unsent = self.unsent[count:]", 'self.unsent = b""'
-    ),
-    "finishes_its_answer_to_a_half_closed_client": broken(
-        "connection", "if not self.unsent:", "if not self.unsent or self.eof:"
-    ),
-    "serves_a_second_client_while_the_first_does_not_read": broken(
-        "accept", "            sock.setblocking(False)\n", ""
-    ),
-    "stops_reading_from_a_client_that_does_not_read": broken(
-        "connection", "HIGH_WATER = 256 * 1024", "HIGH_WATER = 1 << 40"
-    ),
-    "sleeps_while_its_clients_are_silent": broken(
-        "select_server", "writing, [])", "writing, [], 0)"
-    ),
-    "sleeps_while_a_half_closed_client_does_not_read": broken(
-        "connection", "return WRITE if self.eof or len", "return WRITE if len"
-    ),
-    "goes_on_when_descriptors_run_out": broken(
-        "accept", "(errno.EMFILE, errno.ENFILE)", "(errno.ENFILE,)"
-    ),
-    "survives_a_descriptor_above_1023": broken("select_server", ">= FD_SETSIZE", "> FD_SETSIZE"),
-}
-
-
-@pytest.mark.parametrize("name", BROKEN)
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-@pytest.mark.usefixtures("collected")
-def test_cell_that_shows_it_again_shows_the_fault(name):
-    """What it does is not what it does on a good server."""
-    (requirement,) = (one for one in REQUIREMENTS if one.__name__ == name)
-    assert shown(BROKEN[name], requirement) != shown(select_server.serve, requirement)
