@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.servers import BASES, C_EPOLL, HERE, SHORTEST, STREAMS, UVLOOP
 from echo.lab import curves
+from tools.markdown import between, table
 
 README, PICTURE = HERE / "README.md", HERE / "picture.svg"
 BEGIN, END = "<!-- results: make bench writes this -->", "<!-- end of the results -->"
@@ -95,7 +96,7 @@ def ordered(results: Results) -> list[str]:
 # -- words ------------------------------------------------------------------------------
 
 
-def table(results: Results) -> str:
+def rates(results: Results) -> str:
     """One row a server: rates in each scenario, processor time, system calls of an echo."""
     base = base_of(results)
     head = [
@@ -113,7 +114,7 @@ def table(results: Results) -> str:
         cells += [f"{seconds:.2f}" if seconds else NOTHING, share(results, FIRST, name, "kernel")]
         cells.append(f"{calls:.2f}" if calls else NOTHING)
         rows.append([label(results, name), *cells])
-    return markdown(head, rows)
+    return table(head, rows, range(1, len(head)))
 
 
 def share(results: Results, scenario: str, name: str, key: str) -> str:
@@ -145,7 +146,7 @@ def asked_table(results: Results) -> str:
         cells = [scenario, f"{least:.2f}", str(found or NOTHING), by_cpu, verdict]
         rows.append([f"{server} / {other}", *cells])
     head = ["compared", "scenario", "at least", "rate", "by CPU", "reached"]
-    return markdown(head, rows)
+    return table(head, rows, range(1, len(head)))
 
 
 def left_by_python(results: Results) -> str:
@@ -168,16 +169,10 @@ def left_by_python(results: Results) -> str:
     return "\n\n".join(
         [
             "What Python leaves to any server, and what ours makes of it:",
-            markdown(head, rows),
+            table(head, rows, range(1, len(head))),
             paragraph(said, f"{', '.join(spent)}."),
         ]
     )
-
-
-def markdown(head: list[str], rows: list[list[str]]) -> str:
-    numbers = [" --- ", *[" --: "] * (len(head) - 1)]
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
-    return "\n".join([lines[0], f"|{'|'.join(numbers)}|", *lines[1:]])
 
 
 def conditions(results: Results) -> str:
@@ -226,7 +221,7 @@ def bottleneck(results: Results) -> str:
     if after and before:
         said.append(f"The system calls of an echo of our epoll server: {in_words(after)};")
         said.append(f"until its first client has left: {in_words(before)}.")
-    return "\n\n".join([markdown(head, rows), paragraph(*said)])
+    return "\n\n".join([table(head, rows, range(1, len(head))), paragraph(*said)])
 
 
 def in_words(counts: dict[str, float]) -> str:
@@ -242,21 +237,19 @@ def block(results: Results) -> str:
     parts = [
         conditions(results),
         legend(results),
-        table(results),
+        rates(results),
         f"![{alt(results)}]({PICTURE.name})",
         "What our servers are meant to reach:",
         asked_table(results),
         left_by_python(results),
         bottleneck(results),
     ]
-    return "\n\n".join(filter(None, [BEGIN, *parts, END]))
+    return "\n\n".join(filter(None, parts))
 
 
 def fill(text: str, results: Results) -> str:
     """README.md with these results in it."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{block(results)}{after}"
+    return between(text, BEGIN, END, block(results))
 
 
 def agreement(old: Results, new: Results) -> str:

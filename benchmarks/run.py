@@ -104,7 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     finally:
         process.end_all()
-    print("", report.table(results), "", report.asked_table(results), "", sep="\n")
+    print("", report.rates(results), "", report.asked_table(results), "", sep="\n")
     if options.quick:
         print("One short round tells little, so nothing is stored.")
         return 0

@@ -11,7 +11,7 @@ WITHOUT_A_RING = {"test_floors", "test_house"}  # they read files
 
 
 def pytest_addoption(parser):
-    text = "interrupt every cell of a lesson instead of four (test_interrupt.py)"
+    text = "interrupt every cell of a lesson instead of four (test_stop_button.py)"
     parser.addoption("--every-cell", action="store_true", help=text)
     parser.addoption("--site", metavar="FOLDER", help="check these pages (test_site.py)")
 
@@ -20,15 +20,14 @@ def pytest_collection_modifyitems(config, items):
     if not config.getoption("--site"):
         skip = pytest.mark.skip(reason="make site builds the site and checks it")
         for item in items:
-            if item.module and item.module.__name__ == "test_site":
+            if item.path.stem == "test_site":
                 item.add_marker(skip)
     try:
         Ring().close()
     except OSError as error:
         skip = pytest.mark.skip(reason=error.strerror)
         for item in items:
-            runs = item.module.__name__ not in WITHOUT_A_RING if item.module else False
-            if runs and "io_uring" in item.name:
+            if item.path.stem not in WITHOUT_A_RING and "io_uring" in item.name:
                 item.add_marker(skip)
 
 

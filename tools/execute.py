@@ -1,7 +1,7 @@
 """Run lessons from top to bottom, each in a fresh kernel, and store what came out.
 
-    python tools/execute.py notebooks/*.ipynb           # store; a second run says "0 changed"
-    python tools/execute.py --check notebooks/*.ipynb   # write nothing, say what would change
+    python -m tools.execute notebooks/*.ipynb           # store; a second run says "0 changed"
+    python -m tools.execute --check notebooks/*.ipynb   # write nothing, say what would change
 
 Two lessons run at a time, for they sleep more than they compute; `--jobs` says how many.  What is
 said about them comes in the order in which they were named.
@@ -77,7 +77,7 @@ class LessonError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Store or check the lessons named on the command line; the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser("python -m tools.execute", description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing, say what would change")
     parser.add_argument(
         "--redraw",

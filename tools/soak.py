@@ -1,13 +1,13 @@
 """Repeat what depends on time on a busy machine; stop at the first failure.
 
-Usage: python tools/soak.py [--rounds 2]
+Usage: python -m tools.soak [--rounds 2]
 
 A round runs every test that depends on time, and four lessons: the next four in turn.  All eleven
 in each of ten rounds would take the whole 25 minutes.  So each is run three times or four, and no
 lesson more often than another: a lesson stores no times, and what it relies on (that a server has
 reacted, where it sleeps, how a curve bends) has tests of its own, which run in every round.
 
-nbval is left to make test: execute.py runs the same cells and compares every byte of them.
+nbval is left to make test: tools.execute runs the same cells and compares every byte of them.
 """
 
 import argparse
@@ -16,9 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tools import ROOT
+
 LESSONS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("notebooks/*.ipynb"))
 LIMIT = 25  # minutes, for everything
 BUSY = 2  # processes that only compute
@@ -27,7 +27,7 @@ A_ROUND = 4  # lessons: ten rounds run each of thirteen three times
 
 PYTEST = [sys.executable, "-m", "pytest"]
 TESTS = [*PYTEST, "-n", "5", "-m", "timing and not soak", "tests"]
-CHECK = [sys.executable, "tools/execute.py", "--check", "--jobs", "3"]
+CHECK = [sys.executable, "-m", "tools.execute", "--check", "--jobs", "3"]
 ONCE = {"soak tests": [*PYTEST, "-n", "5", "-m", "soak", "tests"]}
 
 COMPUTE = """
@@ -83,7 +83,7 @@ def run(name, steps, deadline):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser("python -m tools.soak", description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=10)
     rounds = parser.parse_args().rounds
     start = time.monotonic()

@@ -1,6 +1,6 @@
 """Every exercise can be done as its solution says, and wrong answers are told why.
 
-The cells run in a kernel, as they do for a learner; tests/wrong_answers/ holds the wrong ones.
+The cells run in a kernel, as they do for a learner; wrong_answers/ holds the wrong ones.
 """
 
 import ast
@@ -14,6 +14,7 @@ from nbclient import NotebookClient
 from echo.lab import check_answer, check_function, predicted
 from tests.paths import LESSONS, ROOT
 
+WRONG_ANSWERS = ROOT / "tests/lessons/wrong_answers"
 SOLVED = re.compile(r"^Right|^(\d+) of \1 requirements met\.", re.MULTILINE)
 
 
@@ -48,7 +49,7 @@ def answers(request):
     """What the checks of a lesson say: {(exercise, which answer): (text, what is expected)}."""
     notebook = nbformat.read(request.param, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    wrong = runpy.run_path(str(ROOT / "tests/wrong_answers" / f"{request.param.stem}.py"))["WRONG"]
+    wrong = runpy.run_path(str(WRONG_ANSWERS / f"{request.param.stem}.py"))["WRONG"]
     tried = {}  # (exercise, answer) -> its cells, the last of which prints
     for number, (stub, check, solution) in enumerate(parts(notebook), 1):
         tried[number, "untouched"] = [stub, check], re.compile("^Not attempted yet")

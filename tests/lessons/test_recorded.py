@@ -105,7 +105,7 @@ def lines_said(machine, path):
 
     A cell that prints the line and nothing else is refused by the tool itself.
     """
-    done = on(machine, ROOT / "tools" / "execute.py", "--check", path)
+    done = on(machine, "-m", "tools.execute", "--check", path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("1 executed, 0 would change\n")
     return set(re.findall(r"(?m)^    cell \d+ \(id ([\w-]+), \[\d+\]\): (.*)$", done.stdout))
@@ -153,6 +153,6 @@ def test_a_lesson_says_what_this_machine_cannot_and_is_else_the_same(path, machi
     assert not one & other
 
 
-if __name__ == "__main__":  # to try a lesson: python tests/test_recorded.py lesson.ipynb
+if __name__ == "__main__":  # to try a lesson: python -m tests.lessons.test_recorded FILE
     for name, machine in MACHINES.items():
         print(name, lines_said(machine, Path(sys.argv[1]).resolve()))

@@ -294,6 +294,6 @@ def test_a_lesson_that_leaks_is_found(tmp_path):
     assert found[0].endswith("1")
 
 
-if __name__ == "__main__":  # to try a lesson: python tests/test_interrupt.py lesson.ipynb folder
+if __name__ == "__main__":  # python -m tests.lessons.test_stop_button lesson.ipynb folder
     cells = code_cells(Path(sys.argv[1]))
     print(interrupt_cells(cells, range(len(cells)), Path(sys.argv[2])))

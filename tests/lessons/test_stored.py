@@ -58,13 +58,13 @@ class TestStored:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
         written = path.read_text(encoding="utf-8") == nbformat.writes(notebook) + "\n"
-        assert written, f"{path.name} was not written by tools/execute.py"
+        assert written, f"{path.name} was not written by tools.execute"
 
     def test_notebook_metadata(self, path):
         """The kernel that every machine has, the lesson's card, and nothing of this machine."""
         metadata = nbformat.read(path, as_version=4).metadata
         others = {key: value for key, value in metadata.items() if key != "lesson"}
-        assert others == execute.METADATA, f"{path.name}: run tools/execute.py"
+        assert others == execute.METADATA, f"{path.name}: run python -m tools.execute"
         card = metadata.get("lesson")
         assert isinstance(card, dict), f"{path.name} has no card: metadata `lesson`"
         assert card, f"{path.name} has an empty card: metadata `lesson`"

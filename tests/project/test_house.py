@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections import Counter
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.paths import ROOT
 PLACE = re.compile(r"(?<![\w.])/(root|work|opt|home/\w+|Users/\w+)/\w")
 REGISTRY = re.compile(r"\b(pypi|pythonhosted|npmjs|anaconda|deb\.debian)\.(org|com)\b")
 IN_NOTEBOOKS = re.compile(r"/tmp/|site-packages")
+SHORT = ("tests/", "tools/", "benchmarks/")
 KEEPS_BLANKS = {"sanitize.cfg"}  # an empty replacement is written as one blank
 
 
@@ -59,3 +61,18 @@ def test_lines_end_where_they_end(texts):
 
 def test_files_end_with_one_newline(texts):
     assert not [name for name, text in texts.items() if text and not re.search(r"[^\n]\n\Z", text)]
+
+
+def test_no_file_is_too_long_to_be_read(texts):
+    """One of so many lines has more than one subject."""
+    code = {name: text for name, text in texts.items() if name.startswith(SHORT)}
+    lines = {name: text.count("\n") for name, text in code.items() if name.endswith(".py")}
+    assert lines
+    assert not {name: count for name, count in lines.items() if count > 500}
+
+
+def test_names_of_test_files_are_their_own(texts):
+    """A failure names its file, and a document may name it without its folder."""
+    names = [name.rpartition("/")[2] for name in texts if re.search(r"/test_\w+\.py$", name)]
+    assert names
+    assert not [name for name, count in Counter(names).items() if count > 1]

@@ -156,7 +156,7 @@ def test_lesson_is_stored_the_same_where_lang_is_c(tmp_path):
     path = tmp_path / "lesson.ipynb"
     cells = [new_markdown_cell("你好", id="say"), new_code_cell("print('“世界”')", id="run")]
     nbformat.write(new_notebook(cells=cells), path)
-    stored = run(sys.executable, "tools/execute.py", str(path), **ASCII)
+    stored = run(sys.executable, "-m", "tools.execute", str(path), **ASCII)
     assert stored.stdout == "1 executed, 1 changed: lesson.ipynb\n", stored.stderr
     assert "“世界”\\n" in path.read_text(encoding="utf-8").rpartition('"outputs"')[2]
 

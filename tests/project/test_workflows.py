@@ -134,11 +134,15 @@ def test_nothing_to_complain_of(path):
         ("persist-credentials: false", "fetch-depth: 1", "a token"),
         ("pytest --nbval notebooks", "pytset", "no module pytset"),
         ("pytest --nbval notebooks", "pytest tests/gone.py", "no tests/gone.py"),
-        ("notebooks", "tests/test_make.py::test_gone", "no tests/test_make.py::test_gone"),
+        (
+            "notebooks",
+            "tests/tools/test_make.py::test_gone",
+            "no tests/tools/test_make.py::test_gone",
+        ),
         ("-c constraints.txt", "-c pinned.txt", "no pinned.txt"),
         ("python -m pytest --nbval notebooks", "make tset", "no tset"),
         ("python -m pytest --nbval notebooks", "tools/setup.py", "cannot be run"),
-        ("-e '.*'", "$(python tools/gone.py)", "no tools/gone.py"),
+        ("-e '.*'", "$(python -m tools.gone)", "no module tools.gone"),
     ],
 )
 def test_faults_are_complained_of(good, bad, complaint):
@@ -193,7 +197,7 @@ def test_example_runs_what_the_readme_says():
 
 def test_newest_versions_are_those_of_the_same_packages():
     done = subprocess.run(
-        [sys.executable, ROOT / "tools/newest.py"], capture_output=True, encoding="utf-8"
+        [sys.executable, "-m", "tools.newest"], cwd=ROOT, capture_output=True, encoding="utf-8"
     )
     extras = PROJECT["optional-dependencies"]
     asked = [line for name in ("lab", "test", "browser") for line in extras[name]]

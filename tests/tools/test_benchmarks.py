@@ -85,7 +85,7 @@ def test_spread_holds_the_ratio():
 def test_table_has_a_row_for_each_server():
     """The fastest first; ours are bold; what was not measured is a dash and not a nought."""
     stored = results({"epoll": [90, 90], C_EPOLL: [100, 100], STREAMS: []})
-    head, line, *rows = report.table(stored).splitlines()
+    head, line, *rows = report.rates(stored).splitlines()
     assert rows == [
         "| C epoll | 1.00 (1.00-1.00) | 1000.00 | 70% | - |",
         "| **epoll** | 0.90 (0.90-0.90) | 1111.11 | 70% | 2.02 |",

@@ -1,4 +1,4 @@
-"""The lessons in a real JupyterLab in a real browser; and what browser.py finds wrong, it says."""
+"""The lessons in a real JupyterLab in a real browser; what is wrong there is found and said."""
 
 import importlib.util
 import os
@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tests.paths import LESSONS, ROOT
 
-TOOL = ROOT / "tools" / "browser.py"
+TOOL = [sys.executable, "-m", "tools.browser"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 SHOW = """\
@@ -97,6 +97,18 @@ FAULTS = {
 }
 
 
+def started(folder, *arguments, **variables):
+    """What the tool says and returns, run in another folder than ours."""
+    return subprocess.run(
+        [*TOOL, *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
 @pytest.fixture
 def browser(tmp_path):
     """Run the tool as people do; where CI runs, a machine without Chromium has failed."""
@@ -109,10 +121,7 @@ def browser(tmp_path):
         pytest.fail(lacks) if os.environ.get("CI") else pytest.skip(lacks)
 
     def run(*arguments):
-        command = [sys.executable, TOOL, *arguments]
-        return subprocess.run(
-            command, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False
-        )
+        return started(tmp_path, *arguments)
 
     return run
 
@@ -179,14 +188,7 @@ def test_every_fault_is_found(browser, tmp_path):
 
 def test_no_chromium_is_said_in_one_sentence(tmp_path):
     """And nothing is started, nor left behind."""
-    done = subprocess.run(
-        [sys.executable, TOOL, LESSONS[0]],
-        cwd=tmp_path,
-        env={"PATH": str(tmp_path)},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
+    done = started(tmp_path, LESSONS[0], PATH=str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "There is no Chromium here: apt-get install chromium\n"
     assert not any(tmp_path.iterdir())
@@ -196,14 +198,7 @@ def test_a_browser_that_does_not_start_is_said_in_one_sentence(tmp_path):
     """As where a container forbids what it needs."""
     (tmp_path / "chromium").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "chromium").chmod(0o755)
-    done = subprocess.run(
-        [sys.executable, TOOL, LESSONS[0]],
-        cwd=tmp_path,
-        env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
+    done = started(tmp_path, LESSONS[0], PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"{tmp_path / 'chromium'}: ")
     assert done.stderr.count("\n") == 1

@@ -14,14 +14,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from echo.lab import check
 from echo.lab.conformance import REQUIREMENTS, title
 from tests.paths import LESSONS, ROOT
+from tools import docs
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 FENCE = re.compile(r"^( *)```.*?^\1```", re.DOTALL | re.MULTILINE)
 PARTS = ["The belief.", "A question for the room,", "In 30 minutes", "Trouble."]
-
-spec = importlib.util.spec_from_file_location("docs_tool", ROOT / "tools" / "docs.py")
-docs = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(docs)
 
 
 def read(name):
@@ -56,11 +53,11 @@ def tree(tmp_path, monkeypatch):
     """A function that makes a tree with one lesson, of the cells that it is given."""
 
     def make(*cells):
-        for folder in ("notebooks", "tests/wrong_answers"):
+        for folder in ("notebooks", "tests/lessons/wrong_answers"):
             (tmp_path / folder).mkdir(parents=True)
         nbformat.write(new_notebook(cells=list(cells)), tmp_path / "notebooks/03_select.ipynb")
         wrong = "WRONG = {1: ['a', 'b'], 2: ['c']}"
-        (tmp_path / "tests/wrong_answers/03_select.py").write_text(wrong)
+        (tmp_path / "tests/lessons/wrong_answers/03_select.py").write_text(wrong)
         return tmp_path
 
     monkeypatch.setattr(docs, "ROOT", tmp_path)
@@ -136,7 +133,7 @@ def test_cell_that_is_not_there_is_refused(tree, head):
 def test_readme_without_its_comments_is_refused(text):
     """Otherwise what was counted would be written nowhere, and nobody would notice."""
     with pytest.raises(docs.Refused, match=r"README\.md"):
-        docs.between(text, "m", "new")
+        docs.filled(text, "m", "new")
 
 
 @pytest.mark.parametrize(
@@ -305,8 +302,10 @@ class TestPages:
         """Files of tests and tools, and targets of make."""
         text = page.read_text(encoding="utf-8")
         for name in re.findall(r"\btest_\w+\.py\b", text):
-            assert (ROOT / "tests" / name).is_file(), name
+            assert len([*ROOT.glob(f"tests/**/{name}")]) == 1, name
         for name in re.findall(r"\b(?:tools|tests|echo)/[\w/]+\.py\b", text):
             assert (ROOT / name).is_file(), name
+        for name in re.findall(r"python -m ((?:tools|tests|benchmarks)\.[\w.]+)", text):
+            assert importlib.util.find_spec(name), name
         targets = set(re.findall(r"(?m)^(\w+):", read("Makefile")))
         assert {*re.findall(r"(?:`|^)make ([a-z]+)\b", text, re.MULTILINE)} <= targets

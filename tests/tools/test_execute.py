@@ -1,4 +1,4 @@
-"""execute.py stores what every run has in common, and leaves as it was what it cannot store.
+"""tools.execute stores what every run has in common, and leaves as it was what it cannot store.
 
 It says in one sentence what is wrong with such a lesson.
 """

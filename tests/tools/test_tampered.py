@@ -1,7 +1,7 @@
 """The guards of the lessons hold: what is stored cannot differ from what runs unnoticed.
 
 Copies of a small lesson are tampered with, one change in a cell at a time.  Each change must be
-found by nbval, by `execute.py --check`, or by the tests in test_stored.py, and whoever finds it
+found by nbval, by `tools.execute --check`, or by the tests in test_stored.py, and whoever finds it
 must name the place.
 """
 

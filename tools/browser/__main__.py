@@ -1,7 +1,7 @@
 """Open lessons in a real JupyterLab in a real browser: do what a learner does, and look.
 
-    python tools/browser.py notebooks/*.ipynb --out pictures
-    python tools/browser.py notebooks/03_select.ipynb --twice 'start\\(' --width 800
+    python -m tools.browser notebooks/*.ipynb --out pictures
+    python -m tools.browser notebooks/03_select.ipynb --twice 'start\\(' --width 800
 
 Each lesson is run as it is, and looked at in the light and in the dark theme: axe-core judges
 what the lesson adds to JupyterLab, and Tab must come to all that can be pressed.  Then a
@@ -27,9 +27,11 @@ from functools import partial
 from pathlib import Path
 
 try:
-    import accessibility
-    import learner
-    from frontend import (
+    from playwright.sync_api import Error as BrowserError
+    from playwright.sync_api import Page
+
+    from tools.browser import accessibility, learner
+    from tools.browser.lab import (
         THEMES,
         Lab,
         LessonError,
@@ -45,10 +47,8 @@ try:
         theme_of,
         unannounced_errors,
     )
-    from playwright.sync_api import Error as BrowserError
-    from playwright.sync_api import Page
 except ImportError as error:
-    print(f"tools/browser.py needs the package {error.name}: make browser", file=sys.stderr)
+    print(f"python -m tools.browser needs the package {error.name}: make browser", file=sys.stderr)
     sys.exit(2)
 
 OVERLAP = 40  # pixels of a screen that are seen again on the next one
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """What the command line may say."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser("python -m tools.browser", description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="+", type=Path, metavar="notebook")
     parser.add_argument("--out", type=Path, help="folder for pictures of every screen")
     parser.add_argument("--width", type=int, default=1280, help="of the window, in pixels")

@@ -9,8 +9,9 @@ the anchors beside headings, and the colours that words of code have in a text.
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from frontend import PANEL
 from playwright.sync_api import Page
+
+from tools.browser.lab import PANEL
 
 TRACEBACK = "[data-mime-type='application/vnd.jupyter.stderr']"
 OURS = f".jp-NotebookPanel :is(.jp-RenderedMarkdown, .jp-OutputArea-output:not({TRACEBACK}))"
@@ -105,7 +106,7 @@ def keyboard(page: Page) -> tuple[int, list[str]]:
     return sum(len(cell["names"]) for cell in cells), wrong
 
 
-# A cell as tools/execute.py names it, from any element in it.
+# A cell as tools.execute names it, from any element in it.
 PLACE = f"""
   const cells = {PANEL}.content.widgets;
   const index = element => cells.findIndex(cell => cell.node.contains(element));

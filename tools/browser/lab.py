@@ -249,7 +249,7 @@ def unannounced(state: dict[str, Any]) -> list[str]:
 
 
 def name_of(cell: dict[str, Any]) -> str:
-    """A cell by its number from 1 on and its id, as tools/execute.py names it."""
+    """A cell by its number from 1 on and its id, as tools.execute names it."""
     return f"cell {cell['number']} (id {cell['id']})"
 
 

@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 
 import nbformat
-from frontend import PANEL, LessonError
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Page
+
+from tools.browser.lab import PANEL, LessonError
 
 STEPPER = "stepper.ipynb"
 CELLS = [

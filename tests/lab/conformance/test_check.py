@@ -184,14 +184,14 @@ def drips(listener):
             misspells,
             "sends back what it receives",
             [
-                "the server crashed: NameError: name 'dat' is not defined (test_conformance.py, ",
+                "the server crashed: NameError: name 'dat' is not defined (test_check.py, ",
                 "client 1 receives  nothing, then",
             ],
         ),
         (
             misspells_at_once,
             "sends back what it receives",
-            ["the server crashed: NameError: name 'Fals' is not defined (test_conformance.py, "],
+            ["the server crashed: NameError: name 'Fals' is not defined (test_check.py, "],
         ),
         (
             never_accepts,

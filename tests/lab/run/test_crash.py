@@ -44,7 +44,7 @@ def test_error_is_named_with_its_file_and_line():
         server.stop()
     assert str(error.value) == (
         "the server crashed: NameError: name 'nonsense' is not defined "
-        f"(test_bench.py, line {line})"
+        f"(test_crash.py, line {line})"
     )
 
 
