@@ -25,6 +25,7 @@ lab: .venv  ## Open the first lesson in JupyterLab.
 test: .venv  ## Check everything: style, tests, and that every lesson shows what it stores.
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 	$(PY) -m pytest -n 4 tests  # most of them wait most of the time
 	$(PY) -m pytest --nbval notebooks
 	$(PY) -m tools.execute --check $(LESSONS)

@@ -266,8 +266,8 @@ def numbered(text: str) -> str:
         lesson.name: {cell.id: cell.execution_count for cell in lesson.code} for lesson in lessons()
     }
 
-    def renew(name: str) -> Callable[[re.Match], str]:
-        def renewed(found: re.Match) -> str:
+    def renew(name: str) -> Callable[[re.Match[str]], str]:
+        def renewed(found: re.Match[str]) -> str:
             if found[2] not in known.get(name, {}):
                 raise Refused(f"{TEACHING}: {name or 'no lesson'} has no code cell {found[2]!r}")
             return f"[{known[name][found[2]]}]{found[1]}`{found[2]}`"

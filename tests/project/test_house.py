@@ -1,4 +1,4 @@
-"""No file of ours tells on which machine it was made."""
+"""No file of ours tells on which machine it was made, and none is too long to be read."""
 
 import re
 import subprocess

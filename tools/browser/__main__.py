@@ -28,7 +28,7 @@ from pathlib import Path
 
 try:
     from playwright.sync_api import Error as BrowserError
-    from playwright.sync_api import Page
+    from playwright.sync_api import FloatRect, Locator, Page
 
     from tools.browser import accessibility, learner
     from tools.browser.lab import (
@@ -55,6 +55,8 @@ OVERLAP = 40  # pixels of a screen that are seen again on the next one
 # The first frame may have been begun before; when the second one comes, the first has been drawn.
 DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
+Tasks = dict[str, Callable[[Page], str]]  # what to do in a notebook, by its path
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run and look at the lessons named on the command line; the exit code."""
@@ -73,7 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path in options.notebooks:
             shutil.copy(path, root)
         learner.write_stepper(root)
-        tasks = {str(path): partial(look_at_lesson, path, options) for path in options.notebooks}
+        tasks: Tasks = {
+            str(path): partial(look_at_lesson, path, options) for path in options.notebooks
+        }
         tasks[learner.STEPPER] = partial(look_at_stepper, options)
         try:
             lab = stack.enter_context(running_lab(root))
@@ -113,9 +117,6 @@ def parser() -> argparse.ArgumentParser:
         help="the same with every cell",
     )
     return parser
-
-
-Tasks = dict[str, Callable[[Page], str]]  # what to do in a notebook, by its path
 
 
 def all_well(program: str, lab: Lab, tasks: Tasks, options: argparse.Namespace) -> bool:
@@ -239,10 +240,18 @@ def screens(page: Page) -> Iterator[int]:
         scroller.evaluate("(one, top) => { one.scrollTop = top; }", top)
         page.evaluate(DRAWN)
         yield top
-        window, cell = scroller.bounding_box(), last_cell.bounding_box()
+        window, cell = box(scroller), box(last_cell)
         if cell["y"] + cell["height"] <= window["y"] + window["height"]:
             return
         top += int(window["height"]) - OVERLAP
+
+
+def box(element: Locator) -> FloatRect:
+    """Where it is on the page, in pixels.  Raises LessonError where it is not shown."""
+    found = element.bounding_box()
+    if found is None:
+        raise LessonError("a part of the notebook is not shown")
+    return found
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def running_lab(root: Path) -> Iterator[Lab]:
                     process.wait()
 
 
-def answering(process: subprocess.Popen, own: Path) -> Lab:
+def answering(process: subprocess.Popen[bytes], own: Path) -> Lab:
     """Wait for the file in which the server says where it listens."""
     said = own / "runtime" / f"jpserver-{process.pid}.json"
     end = time.monotonic() + START_SECONDS
@@ -261,7 +261,8 @@ def command(page: Page, name: str, wait: bool = True) -> None:
 
 def theme_of(page: Page) -> str:
     """Which of THEMES the page wears."""
-    return page.evaluate("() => document.body.dataset.jpThemeLight === 'true' ? 'light' : 'dark'")
+    light = page.evaluate("() => document.body.dataset.jpThemeLight === 'true'")
+    return "light" if light else "dark"
 
 
 def set_theme(page: Page, theme: str) -> None:

@@ -148,7 +148,7 @@ def expect_answers(page: Page, path: Path) -> None:
         expect_output(page, found[0] + 2, SOLVED, "the solution does not satisfy the check")
 
 
-def expect_output(page: Page, index: int, pattern: re.Pattern, otherwise: str) -> None:
+def expect_output(page: Page, index: int, pattern: re.Pattern[str], otherwise: str) -> None:
     shown = page.locator(CELL).nth(index).locator(".jp-OutputArea-output").all_inner_texts()
     if not any(pattern.search(text) for text in shown):
         raise LessonError(f"cell {index + 1}: {otherwise}:\n" + "\n".join(shown))
