@@ -32,7 +32,7 @@ def test_two_thousand(server, answered):
 
 
 @pytest.mark.timing
-def test_fewer_where_descriptors_are_few(capsys):
+def test_fewer_where_descriptors_are_few(printed):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     used = len(os.listdir("/proc/self/fd"))
     resource.setrlimit(resource.RLIMIT_NOFILE, (used + 100, hard))
@@ -42,7 +42,7 @@ def test_fewer_where_descriptors_are_few(capsys):
             assert many.count < 100
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert capsys.readouterr().out.startswith(f"reduced: {many.count} clients, not 2000")
+    assert printed().startswith(f"reduced: {many.count} clients, not 2000")
 
 
 @pytest.mark.timing
