@@ -52,6 +52,12 @@ OF_LOOPS = [
         "",
         "closes_when_the_client_has_finished",
     ),
+    Mutation(
+        "poll_server",
+        "conn.wanted() if conn.unsent or conn.eof else READ",
+        "conn.wanted() if conn.unsent or conn.eof else conn.interest",
+        "sleeps_while_its_clients_are_silent",
+    ),
     # -- the loop of epoll
     Mutation(
         "epoll_server",
