@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.servers import BASES, C_EPOLL, HERE, SHORTEST, STREAMS, UVLOOP
-from echo.lab import curves
+from echo.lab.show import curves
 from tools.markdown import between, table
 
 README, PICTURE = HERE / "README.md", HERE / "picture.svg"
@@ -308,7 +308,7 @@ def drawn(results: Results) -> str:
         if (one := ratio(results, scenario, name, base))
     }
     most = 1.1 * max((one.best for one in found.values()), default=1)  # spreads may end beyond it
-    with rc_context(curves.STYLE | {"font.size": 9}):
+    with rc_context(curves.CURVE_STYLE | {"font.size": 9}):
         figure = Figure(figsize=(WIDTH, HEIGHT * len(names) + 1.1), layout="none")
         share = (0.99 - NAMES) / len(results["scenarios"])
         bottom, height = 0.42 / figure.get_figheight(), 0.62 / figure.get_figheight()
@@ -338,7 +338,7 @@ def drawn(results: Results) -> str:
             size=8,
             color=curves.FAINT,
         )
-        return re.sub(r"[ \t]+$", "", curves.svg(figure, alt(results)), flags=re.MULTILINE)
+        return re.sub(r"[ \t]+$", "", curves.curve_svg(figure, alt(results)), flags=re.MULTILINE)
 
 
 # -- files ------------------------------------------------------------------------------

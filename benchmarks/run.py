@@ -32,10 +32,11 @@ from typing import Any, NamedTuple
 
 from benchmarks import report, servers
 from benchmarks.servers import Missing, Server
-from echo.lab import process
-from echo.lab.background import more_descriptors
-from echo.lab.judge import ENDS, interrupt
-from echo.lab.process import Process, Unusable
+from echo.lab.kernel import processes
+from echo.lab.run import program
+from echo.lab.run.faults import more_descriptors
+from echo.lab.run.process import Process, Unusable
+from echo.lab.run.program import ENDS, interrupt
 
 PROGRAM = "make bench"
 RESULTS = servers.HERE / "results.json"
@@ -90,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     for number in ENDS:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup(1)
             signal.signal(number, interrupt)
-    process.adopt()
+    program.adopt()
     os.environ["PYTHONPATH"] = str(servers.ROOT)  # where the servers find echo
     before = report.read(RESULTS)
     try:
@@ -103,7 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{PROGRAM}: interrupted; nothing is stored", file=sys.stderr)
         return 130
     finally:
-        process.end_all()
+        program.end_all()
     print("", report.rates(results), "", report.asked_table(results), "", sep="\n")
     if options.quick:
         print("One short round tells little, so nothing is stored.")
@@ -235,7 +236,7 @@ def measure(
 
 def modes(server: Process) -> tuple[int, int]:
     """Processor time of its processes so far, in user mode and in the kernel, in clock ticks."""
-    rows = [process.stat(pid) for pid in server.members()]  # proc_pid_stat(5), from the third on
+    rows = [processes.stat(pid) for pid in server.members()]  # proc_pid_stat(5), from the third on
     return sum(int(row[11]) for row in rows if row), sum(int(row[12]) for row in rows if row)
 
 

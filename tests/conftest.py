@@ -4,7 +4,8 @@ import gc
 
 import pytest
 
-from echo.lab import background, conformance
+from echo.lab.conformance import subject
+from echo.lab.run import server as server_module
 from echo.ring import Ring
 
 WITHOUT_A_RING = {"test_floors", "test_house"}  # they read files
@@ -42,11 +43,11 @@ def collected():
     """What a server leaves open that crashes is closed here, and not in some other test."""
     yield
     gc.collect()
-    assert not background._servers  # nor does its thread stay, which the others would find
+    assert not server_module.servers  # nor does its thread stay, which the others would find
 
 
 @pytest.fixture
 def impatient(monkeypatch):
     """What never comes need not be waited for as long as what comes late."""
-    monkeypatch.setattr(conformance, "SOON", 0.4)
-    monkeypatch.setattr(conformance, "LATE", 1)
+    monkeypatch.setattr(subject, "SOON", 0.4)
+    monkeypatch.setattr(subject, "LATE", 1)

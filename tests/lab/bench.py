@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from echo.lab import background, kernel
+from echo.lab.kernel import sleep
+from echo.lab.run import server as server_module
+from echo.lab.run import threads
 from tests.paths import ROOT
 
 SERVERS = {
@@ -48,10 +50,10 @@ STAY = set()  # threads that cannot be ended
 def forget(server):
     """A thread that stays is the subject of a test; the next one shall not hear of it."""
     STAY.update(server.threads)
-    with background._lock:
-        background._servers.pop(server, None)
-        if not background._servers:
-            threading.Thread.start = background._start
+    with threads.lock:
+        server_module.servers.pop(server, None)
+        if not server_module.servers:
+            threading.Thread.start = threads.real_start
 
 
 @contextlib.contextmanager
@@ -81,4 +83,4 @@ def returns(listener):
 
 
 def not_told(*_):
-    raise kernel.NotTold
+    raise sleep.NotTold

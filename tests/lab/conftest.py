@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import IPython
 import pytest
 
-from echo.lab import background
+from echo.lab.run import server as server_module
+from echo.lab.run import threads as threads_module
 from tests.lab.bench import STAY, eventually, forget, tcp_sockets
 from tests.lab.processes import left
 
@@ -17,12 +18,12 @@ def nothing_is_left(capfd):
     """Each test leaves no thread, no socket and no word on stderr behind."""
     threads, sockets = set(threading.enumerate()), tcp_sockets()
     yield
-    servers = list(background._servers)
+    servers = list(server_module.servers)
     for server in servers:
         server.end()
         forget(server)
     assert not servers
-    assert threading.Thread.start is background._start
+    assert threading.Thread.start is threads_module.real_start
     assert eventually(lambda: set(threading.enumerate()) <= threads | STAY)
     assert tcp_sockets() == sockets
     assert capfd.readouterr().err == ""
@@ -43,7 +44,7 @@ def printed(capfd):
 @pytest.fixture
 def hurried(monkeypatch):
     """The bench does not wait for servers that never come to rest."""
-    monkeypatch.setattr(background, "REACTION", 0.02)
+    monkeypatch.setattr(server_module, "REACTION", 0.02)
 
 
 @pytest.fixture

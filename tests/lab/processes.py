@@ -6,8 +6,9 @@ import sys
 import textwrap
 from pathlib import Path
 
-from echo.lab.conformance import Failed, put
-from echo.lab.process import NotAsked, Process
+from echo.lab.conformance.subject import Failed
+from echo.lab.conformance.verdict import put
+from echo.lab.run.process import NotAsked, Process
 from tests.paths import ROOT
 
 PYTHON = sys.executable

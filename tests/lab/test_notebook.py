@@ -2,7 +2,7 @@
 
 import pytest
 
-from echo.lab import tracebacks, zoo
+from echo.lab import notebook, zoo
 
 
 def frames(trace):
@@ -22,7 +22,7 @@ def test_frames_of_the_bench_are_cut_off_the_end():
     with pytest.raises(ValueError, match="in the zoo") as raised:
         learner()
     assert frames(raised.value.__traceback__)[-1] == "load"
-    tracebacks.cut(raised.value.__traceback__)
+    notebook.cut(raised.value.__traceback__)
     assert frames(raised.value.__traceback__)[-1] == "learner"
 
 
@@ -35,7 +35,7 @@ def test_frames_below_a_call_of_hers_stay():
     with pytest.raises(KeyError) as raised:
         hers()
     before = frames(raised.value.__traceback__)
-    tracebacks.cut(raised.value.__traceback__)
+    notebook.cut(raised.value.__traceback__)
     assert frames(raised.value.__traceback__) == before
 
 
@@ -47,4 +47,4 @@ def test_ipython_shows_it_in_its_usual_way():
             return [error[0].__name__, str(error[1]), str(tb_offset)]
 
     error = ValueError("no")
-    assert tracebacks.show(Shell(), ValueError, error, None, 1) == ["ValueError", "no", "1"]
+    assert notebook.show(Shell(), ValueError, error, None, 1) == ["ValueError", "no", "1"]

@@ -1,6 +1,7 @@
 """The rules a reader relies on: a server is short, and imports nothing she has not seen."""
 
 import ast
+import re
 import sys
 
 import pytest
@@ -10,64 +11,24 @@ from tests.paths import ROOT
 ECHO = ROOT / "echo"
 TAUGHT = sorted(ECHO.glob("*.py"))  # shown whole, line by line
 SERVERS = sorted(ECHO.glob("*_server.py"))
-LAB = sorted({*ECHO.glob("lab/*.py"), *ECHO.glob("lab/*/*.py")})
+LAB = sorted(ECHO.glob("lab/**/*.py"))
 
-# Module -> those of ours that it may import.  What is not listed is no floor of anything.
-FLOORS = {
-    "echo": set(),
-    "echo.__main__": set(),
-    "echo.connection": set(),
-    "echo.ring": set(),
-    "echo.accept": {"echo.connection"},
-    "echo.lab.kernel": set(),
-    "echo.lab.show": set(),
-    "echo.lab.tracebacks": set(),
-    "echo.lab.system": {"echo.lab.tracebacks"},
-    "echo.lab.background": {"echo.lab.kernel", "echo.lab.tracebacks"},
-    "echo.lab.process": {"echo.lab.kernel"},
-    "echo.lab.crowds": {"echo.lab.background"},
-    "echo.lab.curves": {"echo.lab.background", "echo.lab.process"},
-    "echo.lab.conformance": {
-        "echo.lab.kernel",
-        "echo.lab.background",
-        "echo.lab.process",
-        "echo.lab.judge",  # only where it is run as a program
-    },
-    "echo.lab.judge": {"echo.lab.conformance", "echo.lab.process"},
-    "echo.lab.exercises": {"echo.lab.conformance", "echo.lab.zoo"},
-    "echo.lab.trace": {"echo.ring", "echo.lab.kernel", "echo.lab.background"},
-    "echo.lab.sockets": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},
-    "echo.lab.tables": {"echo.lab.show"},
-    "echo.lab.bad_clients": {"echo.lab.kernel", "echo.lab.background", "echo.lab.tables"},
-    "echo.lab.comparison": {
-        "echo.lab.kernel",
-        "echo.lab.background",
-        "echo.lab.tables",
-        "echo.lab.trace",
-        "echo.lab.bad_clients",
-    },
-    "echo.lab.stepper": {
-        "echo.lab.kernel",
-        "echo.lab.background",
-        "echo.lab.trace",
-        "echo.lab.sockets",  # the interest list of an epoll instance
-    },
-    "echo.lab.series": {"echo.lab.background", "echo.lab.figures"},
-    "echo.lab.figures": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},
-    "echo.lab.readiness": {"echo.lab.background", "echo.lab.figures", "echo.lab.trace"},
-    "echo.lab.keepers": {"echo.lab.background", "echo.lab.figures", "echo.lab.sockets"},
-    "echo.lab.connections": {"echo.lab.background", "echo.lab.figures"},
-    "echo.lab.pairs": {"echo.lab.sockets"},
-    "echo.lab.pieces": {"echo.lab.kernel"},
-    "echo.lab.reading": {
-        "echo.lab.kernel",
-        "echo.lab.background",
-        "echo.lab.conformance",
-        "echo.lab.figures",  # Phase, what five_models draws
-        "echo.lab.sockets",
-        "echo.lab.trace",
-    },
+# Room of the lab -> the rooms it may import; of its own modules any, but in no circle.
+ROOMS = {
+    "words": "",
+    "notebook": "",
+    "system": "notebook",
+    "zoo": "",  # but the files of echo that it changes
+    "kernel": "words",
+    "run": "kernel words notebook",
+    "record": "run kernel words",
+    "conformance": "run kernel words",
+    "show": "record kernel words",
+    "exercises": "conformance record run kernel words zoo",
+    "measure": "show record run kernel words",
 }
+OF_ECHO = {"record": {"echo.ring"}}  # taught files that a room stands on
+BELOW = {"echo.accept": {"echo.connection"}}  # and a taught file, if it is no server
 BELOW_A_SERVER = {"echo.connection", "echo.accept"}
 EXCEPTIONS = {
     "echo.threaded_server": {"echo.blocking_server"},  # the same echo(), in a thread
@@ -105,17 +66,24 @@ def imports(source, path):
             )
 
 
-def foundations(path):
-    """The modules of ours that the file `path` may import."""
+def room_of(name):
+    """The room of the module `name`, or the module of the lab that is a room by itself."""
+    return name.split(".")[2]
+
+
+def may_import(path, other):
+    """Whether the file `path` may import our module `other`."""
     name = module(path)
     if name.endswith("_server") and path.parent == ECHO:
-        return BELOW_A_SERVER | EXCEPTIONS.get(name, set())
+        return other in BELOW_A_SERVER | EXCEPTIONS.get(name, set())
+    if not name.startswith("echo.lab"):
+        return other in BELOW.get(name, set())
     if name == "echo.lab":
-        return {module(path) for path in ECHO.glob("lab/*.py")}
-    if name.startswith("echo.lab.zoo"):
-        return {module(path) for path in [*TAUGHT, *ECHO.glob("lab/zoo/*.py")]} - {"echo"}
-    assert name in FLOORS, f"{name} is new: say in FLOORS on what it stands"
-    return FLOORS[name]
+        return other.startswith("echo.lab.")
+    if not other.startswith("echo.lab."):
+        return other in OF_ECHO.get(room_of(name), set())
+    room = room_of(name)
+    return room_of(other) in {room, *ROOMS[room].split()}
 
 
 def nodes(path):
@@ -127,7 +95,92 @@ def test_imports_only_from_the_floors_below(path):
     """What is read first needs nothing that comes later; a server needs no bench."""
     found = imports(path.read_text(encoding="utf-8"), path)
     ours = {name for name in found if name.partition(".")[0] == "echo"}
-    assert ours <= foundations(path)
+    assert not {name for name in ours if not may_import(path, name)}
+
+
+def circle(graph):
+    """Modules that import each other, one after the other; nothing if there are none."""
+    done = set()
+
+    def visit(one, way):
+        if one in way:
+            return [*way[way.index(one) :], one]
+        if one in done:
+            return []
+        done.add(one)
+        found = (visit(other, [*way, one]) for other in sorted(graph.get(one, ())))
+        return next(filter(None, found), [])
+
+    return next(filter(None, (visit(one, []) for one in sorted(graph))), [])
+
+
+def test_no_module_of_the_lab_imports_itself_round_about():
+    """What can be read in an order can be understood in that order."""
+    graph = {
+        module(path): {
+            name
+            for name in imports(path.read_text(encoding="utf-8"), path)
+            if name.startswith("echo.lab.")
+        }
+        for path in LAB
+        if path.name != "__init__.py"
+    }
+    assert not circle(graph)
+
+
+@pytest.mark.parametrize(
+    ("source", "file"),
+    [
+        ("from echo.lab.show.paper import Sheet", "run/server.py"),
+        ("from echo.lab.exercises import answers", "measure/ordeal.py"),
+        ("import echo.select_server", "kernel/sleep.py"),
+        ("from echo.lab import start", "run/crowd.py"),
+    ],
+)
+def test_an_import_of_a_room_above_is_found(source, file):
+    path = ECHO / "lab" / file
+    assert not any(may_import(path, name) for name in imports(source, path))
+
+
+def test_a_circle_is_found():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if (ECHO / "lab" / room).is_dir()])
+def test_a_room_says_what_belongs_there_and_what_it_may_import(room):
+    """In the first lines of its __init__.py, where a newcomer looks."""
+    text = (ECHO / "lab" / room / "__init__.py").read_text(encoding="utf-8")
+    said = (ast.get_docstring(ast.parse(text)) or "").splitlines()
+    assert said[0].endswith(".")
+    assert set(re.findall(r"\w+", said[2].removeprefix("May import "))) == {
+        *(ROOMS[room].split() or ["nothing", "of", "the", "lab"])
+    }
+
+
+@pytest.mark.parametrize("path", LAB, ids=name_of)
+def test_no_module_of_the_lab_is_long(path):
+    """Nor any test: test_house.py counts these."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 500
+
+
+def public_names(path):
+    """What a module of the lab defines at its top, and no _name."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
+
+
+def test_no_public_name_means_two_things():
+    """Whoever searches for it finds one definition."""
+    homes = {}
+    for path in LAB:
+        for name in set(public_names(path)):
+            if not name.startswith("_"):
+                homes.setdefault(name, []).append(name_of(path))
+    assert not {name: where for name, where in homes.items() if len(where) > 1}
 
 
 @pytest.mark.parametrize("path", TAUGHT, ids=name_of)

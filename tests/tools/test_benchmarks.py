@@ -19,8 +19,9 @@ import pytest
 from benchmarks import report, run, servers
 from benchmarks.run import Cores, Failed, Outcome, Scenario
 from benchmarks.servers import C_EPOLL, SHORTEST, STREAMS, UVLOOP, Missing, Server
-from echo.lab import conformance
-from echo.lab.process import Process
+from echo.lab.conformance import REQUIREMENTS
+from echo.lab.conformance import verdict as verdict_module
+from echo.lab.run.process import Process
 from tests.paths import ROOT
 
 PYTHON = sys.executable
@@ -373,9 +374,9 @@ def test_load_compares_what_comes_back(tmp_path):
 )
 def test_the_c_server_is_a_right_echo(tmp_path, name):
     """A measure that cheats is none; the suite judges it as it judges ours."""
-    (requirement,) = (one for one in conformance.REQUIREMENTS if one.__name__ == name)
+    (requirement,) = (one for one in REQUIREMENTS if one.__name__ == name)
     command = f"{servers.compiled('peers/epoll.c', tmp_path)} {{port}}"
-    conformance.put(requirement, Process(command, requirement.buffer))
+    verdict_module.put(requirement, Process(command, requirement.buffer))
 
 
 SUMMARY = """\

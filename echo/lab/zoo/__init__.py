@@ -1,16 +1,19 @@
 """Broken servers and earlier stages, each a named change of one of ours, never a copy.
 
+May import nothing of the lab.
+
     animal = zoo.load("plain_select")
     source(animal)                      # the file as it would read
     diff(select_server, animal)
     start(animal.serve)
 
-animals.py lists them, changes.py makes them.
+animals.py lists them, of_*.py and in_one_call.py describe them, changes.py makes them.
 """
 
 import types
 
-from echo.lab.zoo.animals import ANIMALS, Animal
+from echo.lab.zoo.animal import Animal
+from echo.lab.zoo.animals import ANIMALS
 from echo.lab.zoo.changes import Change, derive
 
 __all__ = ["ANIMALS", "Animal", "Change", "derive", "load"]

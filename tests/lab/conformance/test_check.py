@@ -14,8 +14,10 @@ import pytest
 from echo import blocking_server, select_server
 from echo.accept import accept_all
 from echo.connection import READ, WRITE
-from echo.lab import conformance
-from echo.lab.conformance import REQUIREMENTS, examine, title
+from echo.lab.conformance import REQUIREMENTS, title
+from echo.lab.conformance.requirements import clients as clients_module
+from echo.lab.conformance.requirements import limits
+from echo.lab.conformance.verdict import examine
 from tests.lab.conformance.told import AT_MOST, echoes_once, returns, said
 from tests.paths import ROOT
 
@@ -309,7 +311,7 @@ def test_server_that_swallows_every_exception_is_told_so(sends):
 @pytest.mark.parametrize("form", [str, title, lambda one: one], ids=["name", "title", "function"])
 def test_lesson_asks_only_what_has_been_taught(form):
     """The last one asked is named as it is printed, as it is written, or by itself."""
-    until = conformance.closes_when_the_client_has_finished
+    until = clients_module.closes_when_the_client_has_finished
     until = until.__name__ if form is str else form(until)
     assert said(select_server.serve, until=until).splitlines() == [
         "pass  sends back what it receives",
@@ -330,4 +332,4 @@ def test_nobody_is_asked_what_is_no_requirement():
 @pytest.mark.timing
 def test_asking_now_and_then_is_not_busy():
     """It costs a two-hundredth of a processor, and is what many a server does."""
-    examine(asks_ten_times_a_second, conformance.sleeps_when_descriptors_have_run_out)
+    examine(asks_ten_times_a_second, limits.sleeps_when_descriptors_have_run_out)

@@ -7,9 +7,8 @@ import time
 
 import pytest
 
-from echo.lab import judge
-from echo.lab.conformance import REQUIREMENTS, title
-from echo.lab.process import Unusable
+from echo.lab.conformance import REQUIREMENTS, __main__, title
+from echo.lab.run.process import Unusable
 from tests.lab.processes import FAMILY, FLOODS, GOOD, PATIENCE, PYTHON, left, program, run
 from tests.paths import ROOT
 
@@ -73,7 +72,9 @@ def test_crash_of_a_process_is_told_with_its_last_words(write):
 def test_what_is_not_asked_is_not_counted(capsys):
     """But told, with the reason."""
     asked = [REQUIREMENTS[0], *(one for one in REQUIREMENTS if one.__name__ in FLOODS)]
-    code = judge.verdict(asked, judge.judge_of_command(f"{PYTHON} -m echo select {{port}}"))
+    code = __main__.print_verdict(
+        asked, __main__.judge_of_command(f"{PYTHON} -m echo select {{port}}")
+    )
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "----  serves a quiet client beside a flood"
     assert lines[2].startswith("      not asked: a client's flood has gaps")
@@ -105,7 +106,7 @@ def test_file_that_cannot_be_judged_is_told_so(write, monkeypatch, source):
     monkeypatch.chdir(path.parent)
     monkeypatch.syspath_prepend(path.parent)  # and taken out again
     with pytest.raises(Unusable) as told:
-        judge.judge_of_file(path.name)
+        __main__.judge_of_file(path.name)
     assert str(told.value) == FILES[source]
 
 
@@ -127,7 +128,7 @@ UNUSABLE = {
 def test_command_that_cannot_be_judged_is_told_so(command):
     """With its own last words, if it had any."""
     with pytest.raises(Unusable) as told:
-        judge.judge_of_command(command)
+        __main__.judge_of_command(command)
     assert re.sub(r"port \d+", "port N", str(told.value)) == UNUSABLE[command]
 
 
@@ -165,10 +166,10 @@ def test_help_lists_every_requirement():
 
 def test_file_that_serves_when_it_is_imported_is_told_so(write, monkeypatch):
     """It would never come back."""
-    monkeypatch.setattr(judge, "IMPORT", 1)
+    monkeypatch.setattr(__main__, "IMPORT", 1)
     path = write("import time\ntime.sleep(100)")
     with pytest.raises(Unusable, match="still runs 1 seconds after it was imported"):
-        judge.serve_of(path)
+        __main__.serve_of(path)
 
 
 DAEMON = """

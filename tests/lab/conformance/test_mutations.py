@@ -2,14 +2,17 @@
 
 import pytest
 
-from echo.lab import conformance, zoo
-from echo.lab.conformance import Failed, examine
+from echo.lab import zoo
+from echo.lab.conformance import REQUIREMENTS
+from echo.lab.conformance.requirements import limits
+from echo.lab.conformance.subject import Failed
+from echo.lab.conformance.verdict import examine
 from echo.lab.zoo import Change
 from tests.lab.conformance.faults import SHARED
 from tests.lab.conformance.faults_of_loops import OF_LOOPS
 from tests.lab.conformance.harmless import HARMLESS
 
-REQUIREMENTS = {one.__name__: one for one in conformance.REQUIREMENTS}
+BY_NAME = {one.__name__: one for one in REQUIREMENTS}
 FAULTS = [*SHARED, *OF_LOOPS]
 
 
@@ -24,7 +27,7 @@ def label(mutation):
 def test_fault_is_caught_by_what_it_breaks(mutation):
     """A suite that passes a broken server proves nothing about a good one."""
     with pytest.raises(Failed):
-        examine(mutation.serve(), REQUIREMENTS[mutation.caught_by])
+        examine(mutation.serve(), BY_NAME[mutation.caught_by])
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -37,7 +40,7 @@ def test_small_sends_stall_without_nodelay():
     )
     serve = zoo.derive("crumbs", "select_server", changes).serve
     with pytest.raises(Failed):
-        examine(serve, conformance.does_not_stall_in_the_middle_of_an_answer)
+        examine(serve, limits.does_not_stall_in_the_middle_of_an_answer)
 
 
 @pytest.mark.usefixtures("collected")
@@ -45,14 +48,14 @@ def test_small_sends_stall_without_nodelay():
 def test_change_that_breaks_nothing_passes(mutation):
     """It stays here with its reason: the day it is caught, one of both is wrong."""
     assert mutation.why
-    examine(mutation.serve(), REQUIREMENTS[mutation.caught_by])
+    examine(mutation.serve(), BY_NAME[mutation.caught_by])
 
 
 def test_each_requirement_has_its_fault():
     """Or nobody would notice if it could not fail."""
     caught = {mutation.caught_by for mutation in FAULTS}
     caught |= {animal.caught_by for animal in zoo.ANIMALS.values()}
-    assert set(REQUIREMENTS) - caught == {"does_not_stall_in_the_middle_of_an_answer"}
+    assert set(BY_NAME) - caught == {"does_not_stall_in_the_middle_of_an_answer"}
 
 
 def test_there_are_enough_and_none_is_there_twice():

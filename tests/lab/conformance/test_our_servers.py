@@ -5,8 +5,10 @@ import inspect
 
 import pytest
 
-from echo.lab import background
-from echo.lab.conformance import REQUIREMENTS, Failed, examine, title
+from echo.lab.conformance import REQUIREMENTS, title
+from echo.lab.conformance.subject import Failed
+from echo.lab.conformance.verdict import examine
+from echo.lab.run import faults
 from tests.paths import ROOT
 
 SERVERS = {
@@ -38,7 +40,7 @@ CANNOT = {
 
 def serves_a_client_with_a_descriptor_above_1023(server):
     """More than the suite requires: there, to close it is enough."""
-    with background.more_descriptors(), server.server.number_descriptors_from(1024):
+    with faults.more_descriptors(), server.server.number_descriptors_from(1024):
         client = server.connect()
         client.says(b"hello")
         client.hears(b"hello")

@@ -4,7 +4,8 @@ import contextlib
 import io
 import time
 
-from echo.lab import background, check
+from echo.lab import check
+from echo.lab.run import server as server_module
 
 AT_MOST = 10  # seconds that check() may take, whatever it is given
 
@@ -15,7 +16,7 @@ def said(serve, **options):
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         check(serve, **options)
     assert time.monotonic() - began < AT_MOST
-    assert not background._servers
+    assert not server_module.servers
     return printed.getvalue()
 
 

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from echo.lab import connected, flags, says
-from echo.lab.readiness import CASES, Flags
+from echo.lab.kernel.poll import CASES, Flags
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from contextlib import ExitStack
 import pytest
 
 from echo import epoll_edge_server, epoll_server, poll_server
-from echo.lab import interest_list, kernel, listen, queues, start, states, until, waiting
+from echo.lab import interest_list, listen, queues, start, states, until, waiting
+from echo.lab.kernel import sockets
 
 ESTABLISHED = [("this end", "ESTABLISHED"), ("other end", "ESTABLISHED")]
 
@@ -89,8 +90,8 @@ class TestStates:
 
     def test_a_socket_that_the_kernel_lists_twice(self, pair, listener, monkeypatch):
         """As it does while others on this machine come and go."""
-        table = kernel.tcp_table()
-        monkeypatch.setattr(kernel, "tcp_table", lambda: table + table)
+        table = sockets.tcp_table()
+        monkeypatch.setattr(sockets, "tcp_table", lambda: table + table)
         assert states(pair[0]) == ESTABLISHED
         assert states(listener) == [
             ("server", "LISTEN"),
@@ -208,5 +209,5 @@ BOTH = [((0x1F90, 0xC001), 1), ((0xC001, 0x1F90), 1)]
 def test_table_of_the_kernel_is_told_as_if_nothing_had_moved(readings, told, monkeypatch):
     """It comes a page at a time; beside thousands of others, lines repeat or are missing."""
     texts = ["\n".join([HEADING, *lines, ""]) for lines in readings]
-    monkeypatch.setattr(kernel, "tcp_table", lambda: texts.pop(0) if len(texts) > 1 else texts[0])
-    assert kernel.connections(0x1F90) == told
+    monkeypatch.setattr(sockets, "tcp_table", lambda: texts.pop(0) if len(texts) > 1 else texts[0])
+    assert sockets.connections(0x1F90) == told

@@ -11,7 +11,8 @@ from functools import partial
 import pytest
 
 from echo import blocking_server, nonblocking_server, select_server, threaded_server
-from echo.lab import kernel, start, watch, where_is
+from echo.lab import start, watch, where_is
+from echo.lab.kernel import sleep
 from tests.lab.bench import SERVERS, eventually, not_told, run_python
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
@@ -79,12 +80,12 @@ def test_where_is_needs_no_root():
 def test_where_is_says_in_one_sentence_that_it_may_not_look():
     """Not a traceback: the lesson goes on, and so does the server."""
     said = run_python(OTHER_USER, "closed")
-    assert said == f"running or asleep: {kernel.NotTold.__doc__}\n"
+    assert said == f"running or asleep: {sleep.NotTold.__doc__}\n"
 
 
 def test_where_is_says_when_the_kernel_does_not_tell(monkeypatch):
     """A sandbox may hide /proc; a lesson goes on."""
-    monkeypatch.setattr(kernel, "sleeping", not_told)
+    monkeypatch.setattr(sleep, "sleeping", not_told)
     with start(select_server.serve) as server:
         assert where_is(server).startswith("running or asleep: This kernel does not name")
 

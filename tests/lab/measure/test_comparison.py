@@ -10,7 +10,10 @@ import struct
 import pytest
 
 from echo import epoll_server, select_server
-from echo.lab import background, compare, comparison, kernel, predicted, zoo
+from echo.lab import compare, predicted, zoo
+from echo.lab.kernel import sleep as sleep_module
+from echo.lab.measure import comparison
+from echo.lab.run import server as server_module
 
 ROWS = {
     "blocking": ["1", "nobody: one at a time", "2", "flat", "served", "asleep"],
@@ -30,7 +33,7 @@ ROWS = {
 def test_a_row_is_what_the_series_says(name):
     table = compare(importlib.import_module(f"echo.{name}_server"))
     assert [*table.row(name).values()] == ROWS[name]
-    assert not background._servers
+    assert not server_module.servers
 
 
 @pytest.mark.timing
@@ -123,14 +126,14 @@ def test_asking_again_asks_the_same():
     there.send(b"x")
     poll = struct.pack("ihh", fds[0], 1, 0)
     held = ctypes.create_string_buffer(poll, len(poll))
-    sleep = kernel.Sleep("poll", (ctypes.addressof(held), 1, 0), ())
+    sleep = sleep_module.Sleep("poll", (ctypes.addressof(held), 1, 0), ())
     prepare, ask = comparison.question(sleep)
     prepare()
     assert ask() == 1
-    one = kernel.Sleep("recvfrom", (fds[0],), ())
+    one = sleep_module.Sleep("recvfrom", (fds[0],), ())
     assert comparison.question(one)[1]() == 1
     bits = ctypes.create_string_buffer((1 << fds[0]).to_bytes(128, "little"), 128)
-    asked = kernel.Sleep("pselect6", (fds[0] + 1, ctypes.addressof(bits), 0, 0), ())
+    asked = sleep_module.Sleep("pselect6", (fds[0] + 1, ctypes.addressof(bits), 0, 0), ())
     prepare, ask = comparison.question(asked)
     for _ in range(2):
         prepare()

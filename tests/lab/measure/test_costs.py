@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
-from echo.lab import curves
-from echo.lab.curves import curve, memory, ratio, slope, verdict
-from echo.lab.process import Unusable
+from echo.lab.measure import costs
+from echo.lab.measure.costs import curve, memory
+from echo.lab.run.process import Unusable
+from echo.lab.show.curves import ratio, slope, verdict
 from tests.paths import ROOT
 
 
@@ -45,7 +46,7 @@ def ready():
 def test_beside_idle_descriptors_only_epoll_is_flat(idle):
     """That is what epoll is for."""
     assert verdict(idle) == "select grows, poll grows, epoll is flat"
-    assert [round(slope(idle, name)) for name in curves.CALLS] == [1, 1, 0]
+    assert [round(slope(idle, name)) for name in costs.CALLS] == [1, 1, 0]
     assert ratio(idle, "poll", "epoll") > 100
 
 
@@ -67,7 +68,7 @@ def test_a_thread_is_kilobytes_and_a_place_in_a_list_is_not():
 def test_select_goes_as_far_as_it_can(idle):
     """To 1000: the next step would have a descriptor that it cannot take."""
     assert [*idle.costs["select"]] == [10, 30, 100, 300, 1000]
-    assert [*idle.costs["poll"]] == [*idle.costs["epoll"]] == [*curves.sizes_up_to(10_000)]
+    assert [*idle.costs["poll"]] == [*idle.costs["epoll"]] == [*costs.sizes_up_to(10_000)]
 
 
 # -- what can be asked ------------------------------------------------------------------

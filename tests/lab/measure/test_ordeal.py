@@ -6,8 +6,9 @@ import inspect
 import pytest
 
 from echo import blocking_server, epoll_server, nonblocking_server
-from echo.lab import background, ordeal, zoo
-from echo.lab.bad_clients import CLIENTS, Frozen, Ordeal, Trial, trial
+from echo.lab import ordeal, zoo
+from echo.lab.measure.ordeal import CLIENTS, Frozen, Ordeal, Trial, trial
+from echo.lab.run import server as server_module
 
 pytestmark = pytest.mark.timing
 WAITING = ["select", "poll", "epoll", "epoll_edge", "coroutine", "threaded"]
@@ -85,7 +86,7 @@ def test_takes_modules_functions_and_a_list_and_leaves_nothing():
     assert set(table.stalling("blocks_in_the_loop")) >= {"never reads", "slow reader"}
     with pytest.raises(KeyError, match="no 'kqueue' in the table, but epoll"):
         table.row("kqueue")
-    assert not background._servers
+    assert not server_module.servers
 
 
 def test_text_and_html_say_the_same():

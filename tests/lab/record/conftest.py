@@ -5,16 +5,17 @@ import socket
 
 import pytest
 
-from echo.lab import Stepper, start, trace
+from echo.lab import Stepper, start
+from echo.lab.record import stand_ins
 from tests.lab.record.stepped import serve_of
 
 
 @pytest.fixture(autouse=True)
 def modules_are_as_before():
     """Each test leaves the real functions in their places."""
-    before = [getattr(module, name) for name, module in trace.HOME.items()]
+    before = [getattr(module, name) for name, module in stand_ins.ORIGINS.items()]
     yield
-    assert [getattr(module, name) for name, module in trace.HOME.items()] == before
+    assert [getattr(module, name) for name, module in stand_ins.ORIGINS.items()] == before
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import importlib
 import socket
 
-from echo.lab import stepper as module
+from echo.lab.record import stepper as stepper_module
 
 LOOPS = ["select", "poll", "epoll", "epoll_edge", "coroutine"]
 
@@ -21,7 +21,7 @@ def line(turn, label):
     lines = str(turn).splitlines()
     at = next(number for number, one in enumerate(lines) if one.startswith(label))
     end = next((n for n in range(at + 1, len(lines)) if not lines[n].startswith(" ")), len(lines))
-    return " ".join(one[module.MARGIN :] for one in lines[at:end])
+    return " ".join(one[stepper_module.MARGIN :] for one in lines[at:end])
 
 
 def story(server, stepper=None):

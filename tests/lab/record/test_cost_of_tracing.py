@@ -10,7 +10,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from echo.lab import Tape, settle, start, trace
+from echo.lab import Tape, settle, start
+from echo.lab.record import calls
 from tests.lab.record.taped import NAMES, NEVER_THE_SAME, SERVERS
 
 
@@ -76,7 +77,7 @@ def test_what_a_wait_is_asked_is_written_anew_when_it_changes(name):
             with server.connect() as client:
                 client.send(b"x")
                 assert client.recv(1) == b"x"
-    asked = [re.findall(r"client \d", call.who) for call in tape if call.name in trace.WAITS]
+    asked = [re.findall(r"client \d", call.who) for call in tape if call.name in calls.WAITS]
     assert [who[0] for who in asked if who] == [f"client {number // 2}" for number in range(2, 8)]
 
 

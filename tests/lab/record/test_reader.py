@@ -7,10 +7,12 @@ import socket
 
 import pytest
 
-from echo.lab import Reader, check_reader, five_models, kernel, observe, posix_aio, until, where_is
-from echo.lab.background import Crashed
-from echo.lab.figures import Phase
-from echo.lab.reading import ELSEWHERE, OTHERS, RECORDED
+from echo.lab import Reader, check_reader, five_models, observe, posix_aio, until, where_is
+from echo.lab.kernel import sleep
+from echo.lab.record import reader as reader_module
+from echo.lab.record.phase import Phase
+from echo.lab.record.reader import ELSEWHERE, OTHERS, RECORDED_READS
+from echo.lab.run.threads import Crashed
 from echo.ring import RECV, Ring
 
 pytestmark = pytest.mark.timing
@@ -55,7 +57,7 @@ def refused(conn):
 
 
 def not_told(*_):
-    raise kernel.NotTold
+    raise sleep.NotTold
 
 
 @pytest.fixture
@@ -88,12 +90,12 @@ class TestObserve:
     def test_by_io_uring_the_bytes_are_there_when_the_thread_is_told(self):
         """What is recorded for machines without it is what comes out here."""
         seen = observe(completion)
-        assert str(seen) == str(RECORDED["completion"])
-        assert str(observe(asynchronous)) == str(RECORDED["asynchronous"])
+        assert str(seen) == str(RECORDED_READS["completion"])
+        assert str(observe(asynchronous)) == str(RECORDED_READS["asynchronous"])
 
     def test_where_io_uring_is_refused_what_was_recorded_is_shown(self, capsys, monkeypatch):
         monkeypatch.setattr(refused, "__name__", "completion")
-        assert observe(refused) == RECORDED["completion"]
+        assert observe(refused) == RECORDED_READS["completion"]
         printed = capsys.readouterr().out
         assert printed.startswith("recorded: no io_uring here: a seccomp filter")
         assert printed.count("\n") == 1
@@ -154,10 +156,10 @@ class TestReader:
         """A sandbox may hide it: the lesson goes on, and of other readers nothing is made up."""
         told = {read.__name__: server_ends(read).others for read in (posix_aio, blocking)}
         assert until(told["posix_aio"]) == OTHERS["posix_aio"]
-        monkeypatch.setattr(kernel, "sleeping", not_told)
+        monkeypatch.setattr(reader_module, "sleeping", not_told)
         assert told["posix_aio"]() == OTHERS["posix_aio"]
-        assert capsys.readouterr().out == f"recorded: {kernel.NotTold.__doc__}".rstrip(".") + "\n"
-        with pytest.raises(kernel.NotTold, match="This kernel does not name the call"):
+        assert capsys.readouterr().out == f"recorded: {sleep.NotTold.__doc__}".rstrip(".") + "\n"
+        with pytest.raises(sleep.NotTold, match="This kernel does not name the call"):
             told["blocking"]()
 
     def test_nobody_sleeps_for_a_reader_on_io_uring(self, server_ends):

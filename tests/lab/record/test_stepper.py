@@ -10,7 +10,7 @@ import time
 import pytest
 
 from echo.lab import Crashed, Stepper, Tape, leftovers, start, where_is, zoo
-from echo.lab import stepper as module
+from echo.lab.record import stepper as stepper_module
 from tests.lab.record.stepped import LOOPS, calls, line, serve_of, story
 from tests.lab.record.taped import serve_in
 
@@ -87,7 +87,7 @@ def test_does_not_turn_while_nothing_is_ready(name, stepped):
         turn = stepper.step()
         assert not turn.turned
         assert str(turn).startswith("no turn: nothing is ready, ")
-    assert not [call for call in stepper if call.name in module.STEPPED]
+    assert not [call for call in stepper if call.name in stepper_module.STEPPED]
 
 
 def test_edge_triggered_loop_that_polls_turns_though_nothing_is_ready(stepped):
@@ -384,5 +384,7 @@ def test_of_epoll_only_what_matters_is_asked():
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.send(b"a")
-        assert module.asked_one_by_one([(ours.fileno(), select.EPOLLONESHOT)]) == []
-        assert module.asked_one_by_one([(ours.fileno(), select.EPOLLIN)]) == [(ours.fileno(), 1)]
+        assert stepper_module.asked_one_by_one([(ours.fileno(), select.EPOLLONESHOT)]) == []
+        assert stepper_module.asked_one_by_one([(ours.fileno(), select.EPOLLIN)]) == [
+            (ours.fileno(), 1)
+        ]

@@ -40,7 +40,8 @@ if sys.argv[2] != "one":
     second.close()
 first.close()
 note_threads()
-end, calls, asleep = time.time(), [call[2:] for call in tape], tape.sleeps()
+calls = [(call.name, call.who, call.result) for call in tape]
+end, asleep = time.time(), tape.sleeps()
 server.stop()
 print(json.dumps({"end": end, "calls": calls, "asleep": asleep, "threads": sorted(threads)}))
 """

@@ -19,7 +19,7 @@ import contextlib, faulthandler, gc, io, random, signal, sys, threading, time
 import IPython  # as in a notebook: an interrupt in the middle of an import is Python's affair
 from echo import nonblocking_server, select_server, threaded_server
 from echo.lab import leftovers, settle, start
-from echo.lab.background import Client, Listener
+from echo.lab.run.ends import Client, Listener
 
 def interrupt(*_):
     raise KeyboardInterrupt

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from echo.lab import process
-from echo.lab.process import Process, Unusable
+from echo.lab.run import process as process_module
+from echo.lab.run.process import Process, Unusable
 from tests.lab.processes import FAMILY, GOOD, PATIENCE, PYTHON, program
 
 pytestmark = pytest.mark.usefixtures("nobody_is_left")
@@ -32,7 +32,7 @@ ELSEWHERE = """
 )
 def test_command_that_never_listens_is_told_so(write, monkeypatch, source, says):
     """And that it does elsewhere."""
-    monkeypatch.setattr(process, "LISTENS", 0.5)
+    monkeypatch.setattr(process_module, "LISTENS", 0.5)
     with pytest.raises(Unusable, match=rf"does not listen on port \d+ {re.escape(says)}"):
         Process(f"{PYTHON} {write(source)} {{port}}")
 
@@ -41,8 +41,8 @@ def test_port_that_somebody_else_takes_is_no_fault_of_the_server(write, monkeypa
     """We have looked for a free one, but not kept it."""
     path = write(program(GOOD))
     with socket.create_server(("127.0.0.1", 0)) as other:
-        ports = [other.getsockname()[1], process.free_port()]
-        monkeypatch.setattr(process, "free_port", lambda: ports.pop(0))
+        ports = [other.getsockname()[1], process_module.free_port()]
+        monkeypatch.setattr(process_module, "free_port", lambda: ports.pop(0))
         server = Process(f"{PYTHON} {path} {{port}}")
     assert ports == []
     assert server.crash is None

@@ -8,7 +8,8 @@ from functools import partial
 import pytest
 
 from echo import blocking_server, nonblocking_server, select_server, threaded_server
-from echo.lab import kernel, settle, start
+from echo.lab import settle, start
+from echo.lab.kernel import sleep, sockets
 from echo.lab.zoo import Change, derive
 from tests.lab.bench import eventually, every_server, in_less_than, not_told, returns
 
@@ -75,7 +76,7 @@ def test_settle_does_not_wait_for_a_server_that_spins():
     with start(serve) as server, server.connect() as client:
         client.send(b"x")
         settle(server, 60)
-        assert kernel.unread([client]) == [1]
+        assert sockets.unread([client]) == [1]
 
 
 def test_settle_says_who_is_still_busy(hurried):
@@ -103,7 +104,7 @@ def test_settle_returns_when_the_server_has_ended():
 @every_server
 def test_settle_where_the_kernel_does_not_tell(serve, monkeypatch):
     """Then it goes by what the sockets hold: slower, and nearly as good."""
-    monkeypatch.setattr(kernel, "sleeping", not_told)
+    monkeypatch.setattr(sleep, "sleeping", not_told)
     with start(serve) as server, server.connect() as client:
         client.setblocking(False)
         client.send(b"x")

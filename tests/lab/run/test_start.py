@@ -8,7 +8,9 @@ import threading
 import pytest
 
 from echo import blocking_server, select_server, threaded_server
-from echo.lab import Tape, background, start
+from echo.lab import Tape, start
+from echo.lab.run import server as server_module
+from echo.lab.run import threads as threads_module
 from tests.lab.bench import eventually, every_server, in_less_than, sloppy, tcp_sockets
 
 
@@ -36,7 +38,7 @@ def test_stop_ends_the_server_at_once(serve, clients):
     """A lesson starts dozens; PATIENCE is for those that do not hear."""
     server = start(serve)
     crowd = [server.connect() for _ in range(clients)]
-    with in_less_than(background.PATIENCE / 2):
+    with in_less_than(server_module.PATIENCE / 2):
         server.stop()
     assert server.ended
     assert server.descriptors() == 0
@@ -104,7 +106,7 @@ def test_tape_in_use_starts_nothing():
     with start(select_server.serve, tape) as server:
         with pytest.raises(RuntimeError, match="make a new one"):
             start(select_server.serve, tape)
-        assert [*background._servers] == [server]
+        assert [*server_module.servers] == [server]
         assert tape.sleeps() == ["pselect6"]
 
 
@@ -112,14 +114,14 @@ def test_threads_of_others_start_as_ever():
     """Thread.start stands in for itself only while a server lives, and only for its threads."""
     done = threading.Event()
     with start(select_server.serve) as server:
-        assert threading.Thread.start is background.start_and_own
+        assert threading.Thread.start is threads_module.start_and_own
         thread = threading.Thread(target=done.wait)
         thread.start()
         assert thread not in server.threads
         with start(blocking_server.serve):
             pass
-        assert threading.Thread.start is background.start_and_own
-    assert threading.Thread.start is background._start
+        assert threading.Thread.start is threads_module.start_and_own
+    assert threading.Thread.start is threads_module.real_start
     done.set()
     thread.join()
 

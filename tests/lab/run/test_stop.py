@@ -9,7 +9,9 @@ import time
 import pytest
 
 from echo import blocking_server
-from echo.lab import background, leftovers, start, where_is
+from echo.lab import leftovers, start, where_is
+from echo.lab.run import ends, threads
+from echo.lab.run import server as server_module
 from tests.lab.bench import eventually, forget, in_less_than, sloppy
 
 
@@ -21,7 +23,7 @@ def test_computing_server_is_stopped(hurried):
             sum(range(100))
 
     server = start(computes)
-    with in_less_than(background.PATIENCE):
+    with in_less_than(server_module.PATIENCE):
         server.stop()
     assert server.ended
 
@@ -34,7 +36,7 @@ def test_sleeping_server_is_stopped(hurried):
             time.sleep(0.02)
 
     server = start(naps)
-    with in_less_than(background.PATIENCE):
+    with in_less_than(server_module.PATIENCE):
         server.stop()
     assert server.ended
 
@@ -53,7 +55,7 @@ def test_server_that_swallows_every_exception_is_stopped(where):
 
     server = start(swallows)
     with server.connect():
-        with in_less_than(background.PATIENCE):
+        with in_less_than(server_module.PATIENCE):
             server.stop()
         assert server.ended
 
@@ -78,11 +80,11 @@ def bare_recv(listener):
 @pytest.fixture
 def stubborn(request, monkeypatch):
     """A server that has been told to stop, and has not."""
-    monkeypatch.setattr(background.Stopped, "ENOUGH", 5)
+    monkeypatch.setattr(threads.Stopped, "ENOUGH", 5)
     server = start(request.param)
     with server.connect():
         server.said = ""
-        with in_less_than(background.PATIENCE + 1):
+        with in_less_than(server_module.PATIENCE + 1):
             try:
                 server.stop()
             except RuntimeError as error:
@@ -130,7 +132,7 @@ def test_leftovers_name_a_server_that_does_not_stop(stubborn, printed):
 
 def test_server_that_ends_late_is_forgotten(hurried, monkeypatch, printed):
     """A nap longer than our patience: afterwards there is nothing to report."""
-    monkeypatch.setattr(background, "PATIENCE", 0.1)
+    monkeypatch.setattr(server_module, "PATIENCE", 0.1)
     woken = threading.Event()
 
     def oversleeps(listener):
@@ -166,7 +168,7 @@ def test_asyncio_ends_silently():
     for client in clients:
         client.send(b"x")
         assert client.recv(1) == b"x"
-    with in_less_than(background.PATIENCE):
+    with in_less_than(server_module.PATIENCE):
         server.stop()
     for client in clients:
         client.close()
@@ -186,8 +188,8 @@ def test_thread_that_has_left_is_not_told_to_stop():
 
     thread = threading.Thread(target=innocent)
     thread.start()
-    server.thread._ident = thread.ident
-    server._tell(server.thread)
+    server.threads.first._ident = thread.ident
+    server.threads.tell(server.threads.first)
     go.set()
     thread.join()
     assert told.is_set()
@@ -205,29 +207,15 @@ def test_thread_that_has_not_begun_is_not_told_to_stop():
             super()._set_native_id()
 
     thread = Slow(target=blocking_server.serve, args=[server.listener])
-    starter = threading.Thread(target=server._launch, args=[thread])
+    starter = threading.Thread(target=server.threads.launch, args=[thread])
     starter.start()
     assert eventually(lambda: thread.ident is not None)
     server.stopping = True
-    server._tell(thread)
+    server.threads.tell(thread)
     begun.set()
     starter.join(5)
     assert not starter.is_alive()
     server.stop()
-
-
-def test_interrupted_start_does_not_hold_up_the_thread(monkeypatch):
-    """An interrupt within threading.Event.wait() can leave a lock closed that set() needs."""
-
-    def interrupted(condition):
-        condition._lock.acquire()
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(threading.Condition, "__enter__", interrupted)
-    begun = background.Begun()
-    assert not begun.wait(0.01)
-    begun.set()
-    assert begun.wait()
 
 
 @sloppy
@@ -241,7 +229,7 @@ def test_told_at_any_moment_a_thread_leaves_silently(hurried):
     for number in range(100):
         server = start(short)
         server.stopping = True
-        background.hang_up(server.listener)
+        ends.hang_up(server.listener)
         for _ in range(number % 10):
-            server._tell(server.thread)
+            server.threads.tell(server.threads.first)
         assert server.end()

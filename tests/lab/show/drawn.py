@@ -1,21 +1,26 @@
 """What the tests of the figures share: a tape, five models, and the words in a drawing."""
 
+import errno
+import select
 from xml.etree import ElementTree
 
 from echo.lab import Tape
-from echo.lab.figures import Phase, steps_of
-from echo.lab.trace import Call
+from echo.lab.record.calls import Call, Error
+from echo.lab.record.phase import Phase
+from echo.lab.show.steps import steps_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 
-SELECT = [  # name, who, result: a client comes, is echoed one byte, and leaves
-    ("pselect6", "[listener], []", "[listener], []"),
+IN, OUT = select.POLLIN, select.POLLOUT
+IN_VAIN = Error(errno.EAGAIN, "")
+SELECT = [  # name, asked, answer: a client comes, is echoed one byte, and leaves
+    ("pselect6", {"listener": IN}, {"listener": IN}),
     ("accept4", "listener", "client 1"),
-    ("accept4", "listener", "EAGAIN"),
-    ("pselect6", "[listener, client 1], [client 1]", "[client 1], [client 1]"),
-    ("recvfrom", "client 1", "1"),
-    ("sendto", "client 1", "1"),
-    ("close", "client 1", "0"),
+    ("accept4", "listener", IN_VAIN),
+    ("pselect6", {"listener": IN, "client 1": IN | OUT}, {"client 1": IN | OUT}),
+    ("recvfrom", "client 1", 1),
+    ("sendto", "client 1", 1),
+    ("close", "client 1", 0),
 ]
 MODELS = {
     "blocking": ("asleep in recvfrom", Phase("", ["recvfrom"], (5, 0))),

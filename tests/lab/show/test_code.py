@@ -1,6 +1,7 @@
 """What source() and diff() show is the file that runs, and everybody can read it."""
 
 import html
+import inspect
 import itertools
 import os
 import queue
@@ -13,8 +14,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from echo.lab import show
-from echo.lab.show import Piece, diff, source
+from echo.lab.show import code as code_module
+from echo.lab.show.code import Piece, diff, source
 from tests.lab.show.contrast import contrast
 
 OLD = Piece(
@@ -61,7 +62,7 @@ class TestSource:
         "shown", [queue, queue.Queue, queue.Queue.put], ids=["module", "class", "function"]
     )
     def test_text_is_what_inspect_finds(self, shown):
-        assert str(source(shown)) == show.inspect.getsource(shown)
+        assert str(source(shown)) == inspect.getsource(shown)
 
     def test_plain_twin_is_the_bare_source(self):
         bundle = source(queue)._repr_mimebundle_()
@@ -71,7 +72,7 @@ class TestSource:
 
     def test_numbers_are_those_of_the_file(self):
         """A call-out says "line 27", and a traceback says so too."""
-        lines, first = show.inspect.getsourcelines(queue.Queue.put)
+        lines, first = inspect.getsourcelines(queue.Queue.put)
         seen = shown_lines(source(queue.Queue.put).markup)
         assert seen == [f"{number} {line}".rstrip("\n") for number, line in enumerate(lines, first)]
 
@@ -81,7 +82,7 @@ class TestSource:
 
     def test_an_object_may_offer_its_own_text(self):
         assert str(source(generated())) == generated().__source__
-        assert show.piece(generated()).name == "forgetful"
+        assert code_module.piece(generated()).name == "forgetful"
 
     @pytest.mark.parametrize("nothing", [7, len, sys], ids=["number", "C function", "C module"])
     def test_says_what_has_no_source(self, nothing):
@@ -89,12 +90,12 @@ class TestSource:
             source(nothing)
 
     def test_without_pygments_the_words_are_the_same(self, monkeypatch):
-        with_colours = shown_lines(show.source_html(OLD))
+        with_colours = shown_lines(code_module.source_html(OLD))
         monkeypatch.setitem(sys.modules, "pygments.lexers", None)
-        assert shown_lines(show.source_html(OLD)) == with_colours
+        assert shown_lines(code_module.source_html(OLD)) == with_colours
 
     def test_kinds_of_words_are_coloured(self):
-        lines = show.coloured("def f():  # why\n    return 'a' + 1\n")
+        lines = code_module.coloured("def f():  # why\n    return 'a' + 1\n")
         assert lines[0].startswith('<span class="keyword">def</span> <span class="name">f</span>')
         assert lines[0].endswith('<span class="comment"># why</span>')
         assert "<span class=\"string\">'a'</span>" in lines[1]
@@ -102,12 +103,12 @@ class TestSource:
 
     @pytest.mark.parametrize("text", ["", "\n", "a", "a\n", "\n\na\n\n", "'''\n\n'''\n", "x = (\n"])
     def test_every_line_is_there(self, text):
-        assert len(show.coloured(text)) == len(show.lines_of(text))
+        assert len(code_module.coloured(text)) == len(code_module.lines_of(text))
 
 
 class TestDiff:
     def test_plain_twin_is_a_unified_diff(self):
-        text = show.diff_text(OLD, NEW)
+        text = code_module.diff_text(OLD, NEW)
         assert text.splitlines()[:2] == ["--- poll_server.py", "+++ epoll_server.py"]
         assert "-    poller = select.poll()\n+    poller = select.epoll()" in text
         assert diff(queue, sched)._repr_mimebundle_()["text/plain"] == str(diff(queue, sched))
@@ -122,24 +123,28 @@ class TestDiff:
             assert [match[1] for match in matches if match] == told
 
     def test_words_that_differ_are_emphasised(self):
-        markup = show.diff_html(OLD, NEW)
+        markup = code_module.diff_html(OLD, NEW)
         assert "select.<b>poll</b>()" in markup
         assert "select.<b>epoll</b>()" in markup
 
     def test_lines_with_little_in_common_are_not(self):
-        assert show.bold("a = 1 < 2", "while True:") == ("a = 1 &lt; 2", "while True:")
+        assert code_module.bold("a = 1 < 2", "while True:") == ("a = 1 &lt; 2", "while True:")
 
     def test_only_what_differs_is_shown(self):
         old = Piece("a", "".join(f"{number}\n" for number in range(100)))
         new = old._replace(name="b", text=old.text.replace("10\n", "ten\n").replace("90\n", "x\n"))
-        markup = show.diff_html(old, new)
+        markup = code_module.diff_html(old, new)
         assert Words(markup).text.count("...") == 1
         assert len(shown_lines(markup)) < 40
-        assert len(shown_lines(show.diff_html(old, new, whole=True))) > 200
-        assert show.diff_text(old, new, whole=True).count("@@") == 2
+        assert len(shown_lines(code_module.diff_html(old, new, whole=True))) > 200
+        assert code_module.diff_text(old, new, whole=True).count("@@") == 2
 
     def test_whole_shows_both_files_whole(self):
-        rows = [pair for group in show.groups([*"abcd"], [*"abxyd"], whole=True) for pair in group]
+        rows = [
+            pair
+            for group in code_module.groups([*"abcd"], [*"abxyd"], whole=True)
+            for pair in group
+        ]
         assert [*itertools.chain(*("abcd"[r.i : r.j] for r in rows))] == [*"abcd"]
         assert [*itertools.chain(*("abxyd"[r.k : r.m] for r in rows))] == [*"abxyd"]
 
@@ -166,7 +171,7 @@ class TestMarkup:
 
 def test_same_bytes_every_time():
     """Stored HTML is compared; the order of a set would differ from run to run."""
-    code = "import queue, sched; from echo.lab.show import *; print(source(queue).markup)"
+    code = "import queue, sched; from echo.lab.show.code import *; print(source(queue).markup)"
     code += "; print(diff(queue, sched).markup)"
     runs = [
         subprocess.run(
@@ -180,15 +185,18 @@ def test_same_bytes_every_time():
     assert runs[0] == runs[1]
 
 
-INKS = [(ink, paper) for ink in ("ink", "faint") for paper in show.PAPERS]
-INKS += [(ink, "paper") for ink in show.CODE_ON_PAPER]
+INKS = [(ink, paper) for ink in ("ink", "faint") for paper in code_module.PAPERS]
+INKS += [(ink, "paper") for ink in code_module.CODE_ON_PAPER]
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 @pytest.mark.parametrize(("ink", "paper"), INKS)
 def test_contrast_is_enough(ink, paper, theme):
     """4.5 : 1 for text of this size (WCAG 2.2, 1.4.3)."""
-    assert contrast(show.PALETTE[ink][theme], show.PALETTE[paper][theme]) >= 4.5
+    assert (
+        contrast(code_module.CODE_PALETTE[ink][theme], code_module.CODE_PALETTE[paper][theme])
+        >= 4.5
+    )
 
 
 def test_importing_the_module_imports_no_ipython():

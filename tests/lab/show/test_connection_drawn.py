@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from echo.lab import connected, lanes, listen, places, queues, states, until
-from echo.lab.connections import runs, slots
+from echo.lab.show.connection import runs, slots
 
 SVG = "{http://www.w3.org/2000/svg}"
 LIFE = [

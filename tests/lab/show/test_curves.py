@@ -4,8 +4,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from echo.lab import curves
-from echo.lab.curves import Curve, ratio, slope, verdict
+from echo.lab.show import curves
+from echo.lab.show.curves import Curve, ratio, slope, verdict
 
 LINEAR = Curve("idle", {"poll": {10: 1.0, 100: 10.0, 1000: 100.0}, "epoll": {10: 0.5, 1000: 0.5}})
 MEMORY = Curve("memory", {"threaded": {0: 1e7, 1000: 3e7}, "epoll": {0: 1e7, 1000: 1.025e7}})
@@ -76,7 +76,7 @@ def test_recorded_lines_are_grey_and_go_no_further_than_ours():
 @pytest.mark.parametrize("kind", ["idle", "ready", "memory"])
 def test_what_is_recorded_has_the_shape_that_lessons_tell(kind):
     """Otherwise the grey lines would contradict the text beside them."""
-    recorded = Curve(kind, curves.RECORDED[kind])
+    recorded = Curve(kind, curves.RECORDED_COSTS[kind])
     assert (
         verdict(recorded)
         == {

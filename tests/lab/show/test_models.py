@@ -2,9 +2,9 @@
 
 import pytest
 
-from echo.lab import figures
-from echo.lab.figures import five_models
-from tests.lab.show.drawn import MODELS, drawn_words, tape_of
+from echo.lab.record import phase
+from echo.lab.show.models import five_models
+from tests.lab.show.drawn import IN_VAIN, MODELS, drawn_words, tape_of
 
 
 class TestModels:
@@ -32,8 +32,8 @@ class TestModels:
             assert all(part in drawn for part in said.split("; "))
 
     def test_of_a_tape_it_takes_the_calls(self):
-        calls = tape_of([*[("recvfrom", "client 1", "EAGAIN")] * 3, ("recvfrom", "client 1", "5")])
-        assert figures.listed(calls) == "recvfrom = EAGAIN 3 times, recvfrom"
+        calls = tape_of([*[("recvfrom", "client 1", IN_VAIN)] * 3, ("recvfrom", "client 1", 5)])
+        assert phase.listed_calls(calls) == "recvfrom = EAGAIN 3 times, recvfrom"
 
     @pytest.mark.parametrize("rows", [{}, {"blocking": ("asleep in recvfrom",)}])
     def test_says_what_is_missing(self, rows):

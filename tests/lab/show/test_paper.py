@@ -8,8 +8,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from echo.lab import figures
-from echo.lab.figures import PALETTE, five_models, timeline
+from echo.lab.show import paper
+from echo.lab.show.models import five_models
+from echo.lab.show.paper import PALETTE
+from echo.lab.show.timeline import timeline
 from tests.lab.show.contrast import contrast
 from tests.lab.show.drawn import MODELS, SELECT, SVG, tape_of
 from tests.paths import ROOT
@@ -61,7 +63,7 @@ import sys, matplotlib.style
 matplotlib.style.use("dark_background")
 matplotlib.rcParams["svg.fonttype"] = "path"
 from echo.lab import Tape, timeline
-from echo.lab.trace import Call
+from echo.lab.record.calls import Call, Error
 tape = Tape()
 tape += [Call(at, at + 0.5, *call) for at, call in enumerate(CALLS)]
 sys.stdout.write(timeline(tape).svg)
@@ -101,12 +103,12 @@ def test_contrast_of_shapes_is_enough(shape, beside):
 
 def test_nothing_is_told_by_colour_alone():
     """Hatched, solid, dashed: three patterns for three kinds."""
-    kinds = [figures.Sheet.BOXES[kind] for kind in ("wait", "work", "vain")]
+    kinds = [paper.Sheet.BOXES[kind] for kind in ("wait", "work", "vain")]
     assert len({(look.get("hatch"), look.get("dashed", False)) for look in kinds}) == 3
 
 
 def test_importing_the_module_imports_no_matplotlib():
     """The servers and their tests run where nothing but Python is installed."""
-    code = "import sys, echo.lab.figures; print('matplotlib' in sys.modules)"
+    code = "import sys, echo.lab.show.timeline; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from echo.lab import map_of_the_series
-from echo.lab.series import LESSONS
+from echo.lab.show.series import LESSONS
 from tests import paths
 
 PUZZLES = {lesson.name: lesson.puzzle for lesson in LESSONS}
@@ -74,7 +74,7 @@ def test_same_bytes_every_time(tmp_path):
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
 def test_nothing_reaches_beyond_its_box(lesson, tmp_path):
     """A name in bold letters is wider than a puzzle of as many."""
-    from echo.lab.series import BOX, LETTERS
+    from echo.lab.show.series import BOX, LINE_LETTERS
 
     assert len(lesson.title()) * 6.8 + 14 < BOX
-    assert max(map(len, lesson.puzzle.split())) <= LETTERS
+    assert max(map(len, lesson.puzzle.split())) <= LINE_LETTERS

@@ -1,11 +1,15 @@
 """A timeline draws what was recorded, and its words say the same."""
 
+import select
+
 import pytest
 
 from echo import blocking_server, epoll_server, nonblocking_server, select_server, threaded_server
-from echo.lab import Tape, figures, start
-from echo.lab.figures import people, steps_of, timeline
-from tests.lab.show.drawn import SELECT, drawn_words, headings, tape_of
+from echo.lab import Tape, start
+from echo.lab.record.calls import Control
+from echo.lab.show.steps import people, steps_of
+from echo.lab.show.timeline import JOINED_LATE, MOST_STEPS, timeline
+from tests.lab.show.drawn import IN, IN_VAIN, OUT, SELECT, drawn_words, headings, tape_of
 
 
 def two_clients(serve):
@@ -49,7 +53,7 @@ class TestTimeline:
         kinds = [step.kind for step in steps_of(tape_of(SELECT))]
         assert kinds == ["wait", "work", "vain", "wait", "work", "work", "work"]
         blocking = {("accept4", "listener"), ("recvfrom", "client 1"), ("sendto", "client 1")}
-        calls = [call for call in SELECT if call[0] != "pselect6" and call[2] != "EAGAIN"]
+        calls = [call for call in SELECT if call[0] != "pselect6" and call[2] != IN_VAIN]
         kinds = [step.kind for step in steps_of(tape_of(calls, blocking))]
         assert kinds == ["wait", "wait", "work", "work"]
 
@@ -106,13 +110,13 @@ class TestTimeline:
 
     def test_who_left_the_interest_list_is_not_waited_for(self):
         calls = [
-            ("epoll_create1", "", "epoll"),
-            ("epoll_ctl", "ADD listener IN", "0"),
-            ("epoll_ctl", "ADD client 1 IN|ET", "0"),
-            ("epoll_ctl", "MOD client 1 IN|OUT", "0"),
-            ("epoll_wait", "", "[client 1 IN|HUP]"),
-            ("epoll_ctl", "DEL client 1", "0"),
-            ("epoll_wait", "", "[listener IN]"),
+            ("epoll_create1", None, "epoll"),
+            ("epoll_ctl", Control("ADD", "listener", IN), 0),
+            ("epoll_ctl", Control("ADD", "client 1", IN | select.EPOLLET), 0),
+            ("epoll_ctl", Control("MOD", "client 1", IN | OUT), 0),
+            ("epoll_wait", None, {"client 1": IN | select.POLLHUP}),
+            ("epoll_ctl", Control("DEL", "client 1", None), 0),
+            ("epoll_wait", None, {"listener": IN}),
         ]
         assert timeline(tape_of(calls)).details == [
             "  1 epoll_create1, epoll",
@@ -129,11 +133,14 @@ class TestTimeline:
 
     def test_a_tape_that_was_cleared_does_not_know_who_is_in_the_interest_list(self):
         """It says so, and counts in whoever is heard of."""
-        words = timeline(tape_of([("epoll_wait", "", "[client 1 IN]")])).details
-        assert words == ["  1 epoll_wait waits for client 1: client 1 is readable", figures.LATE]
-        drawing = timeline(tape_of([("epoll_wait", "", "[]")]))
+        words = timeline(tape_of([("epoll_wait", None, {"client 1": IN})])).details
+        assert words == [
+            "  1 epoll_wait waits for client 1: client 1 is readable",
+            JOINED_LATE,
+        ]
+        drawing = timeline(tape_of([("epoll_wait", None, {})]))
         assert drawing.details[0] == "  1 epoll_wait waits for its interest list"
-        assert figures.LATE in [text for text, _ in drawn_words(drawing)]
+        assert JOINED_LATE in [text for text, _ in drawn_words(drawing)]
 
     def test_several_stand_side_by_side(self):
         """Each under its name, on the same lanes."""
@@ -147,14 +154,15 @@ class TestTimeline:
     def test_a_long_tape_goes_on_below_and_ends(self):
         """As it does in its words."""
         drawing = timeline(tape_of(SELECT * 20))
-        assert len(headings(drawing)) == figures.MOST_STEPS
+        assert len(headings(drawing)) == MOST_STEPS
         assert drawing.details[-1] == "and 80 calls more"
         assert any("80 calls more" in text for text, _ in drawn_words(drawing))
         assert timeline(tape_of(SELECT * 40)).details[-1] == "and more than 100 calls more"
 
     def test_a_crowd_shares_a_lane_and_a_figure_stays_small(self):
-        everybody = ", ".join(f"client {number}" for number in range(1, 201, 2))
-        calls = [("pselect6", f"[{everybody}], [{everybody}]", f"[{everybody}], []")] * 70
+        everybody = [f"client {number}" for number in range(1, 201, 2)]
+        asked, answer = dict.fromkeys(everybody, IN | OUT), dict.fromkeys(everybody, IN)
+        calls = [("pselect6", asked, answer)] * 70
         drawing = timeline(tape_of(calls))
         words = [text for text, _ in drawn_words(drawing)]
         assert words.count("asleep") == 0
