@@ -21,6 +21,8 @@ from benchmarks.run import Cores, Failed, Outcome, Scenario
 from benchmarks.servers import C_EPOLL, SHORTEST, STREAMS, UVLOOP, Missing, Server
 from echo.lab.conformance import REQUIREMENTS
 from echo.lab.conformance import verdict as verdict_module
+from echo.lab.kernel.processes import lives, parent_of, pids
+from echo.lab.run import program
 from echo.lab.run.process import Process
 from tests.paths import ROOT
 
@@ -257,8 +259,8 @@ def test_without_any_load_it_says_so_and_ends(monkeypatch, capsys):
     monkeypatch.setattr(run, "own_load", missing)
     monkeypatch.setattr(run, "redis_load", missing)
     for name in "adopt", "end_all":  # what belongs to a process of its own
-        monkeypatch.setattr(run.process, name, lambda: None)
-    monkeypatch.setattr(run.signal, "signal", lambda *_: None)
+        monkeypatch.setattr(program, name, lambda: None)
+    monkeypatch.setattr(program.signal, "signal", lambda *_: None)
     monkeypatch.setenv("PYTHONPATH", "")
     before = run.RESULTS.stat().st_mtime_ns
     assert run.main([]) == 1
@@ -304,7 +306,7 @@ def test_a_server_is_started_measured_and_ended():
     assert 0 < found["cpu"] < 1e5
     assert 0 < found["busy"] <= 1.5
     assert 0 <= found["kernel"] <= 1
-    assert not [pid for pid in run.process.pids() if run.process.parent_of(pid) == os.getpid()]
+    assert not [pid for pid in pids() if parent_of(pid) == os.getpid()]
 
 
 @pytest.mark.parametrize(
@@ -472,11 +474,11 @@ def test_interrupt_leaves_no_process(number):
     assert servers_of
     assert said == "make bench: interrupted; nothing is stored\n"
     assert bench.returncode == 130
-    assert not [pid for pid in servers_of if run.process.lives(pid)]
+    assert not [pid for pid in servers_of if lives(pid)]
 
 
 def children(pid):
-    return [one for one in run.process.pids() if run.process.parent_of(one) == pid]
+    return [one for one in pids() if parent_of(one) == pid]
 
 
 @pytest.mark.parametrize(("words", "last"), [([], "benchmarks.run"), (["QUICK=1"], "--quick")])
