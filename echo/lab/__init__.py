@@ -22,7 +22,6 @@ NAMES = {
         "where_is",
     ],
     "bad_clients": ["ordeal"],
-    "ccode": ["run_c"],
     "comparison": ["compare"],
     "conformance": ["check", "examine"],
     "connections": ["lanes", "places"],
