@@ -63,10 +63,10 @@ def serve(listener):
     ],
     2: [
         """
-new = "writing.add(fd) if conn.wanted() else writing.discard(fd)"
+new = "if conn.wanted():"
 """,
         """
-new = "writing |= {fd} if wanted else set(); writing -= set() if wanted else {fd}"
+new = "            if conn.unsent or not conn.eof:"
 """,
     ],
     3: ["removes, counts_on_it = 44, 40", "removes = 40\ncounts_on_it = 44"],
@@ -140,22 +140,22 @@ def serve(listener):
     2: [
         (
             """
-old = "(writing.add if wanted & WRITE else writing.discard)(fd)"
-new = "writing.add(fd)"
+old = "if wanted & WRITE:"
+new = "if True:"
 """,
             "the server crashed: OSError: [Errno 9] Bad file descriptor",
         ),
         (
             """
-old = "(writing.add if wanted & WRITE else writing.discard)(fd)"
-new = "(writing.add if conn.unsent else writing.discard)(fd)"
+old = "if wanted & WRITE:"
+new = "if conn.unsent:"
 """,
             'the server meets "sleeps while its clients are silent", too.',
         ),
         (
             """
-old = "(writing.add if wanted & WRITE else writing.discard)(fd)"
-new = "(writing.add if wanted & WRITE else writing.discard)(fd)"
+old = "if wanted & WRITE:"
+new = "if wanted & WRITE:"
 """,
             "That is the line as it stands.",
         ),
