@@ -275,7 +275,7 @@ new = "pass"
             """
 new = "elif wanted == READ:"
 """,
-            "It breaks, but not as asked. It should still do this:\n\nloses nothing",
+            "It breaks, but not as asked. It should still do this:",
         ),
         (
             """
