@@ -161,8 +161,8 @@ new = "if wanted & WRITE:"
         ),
     ],
     3: [
-        ("removes, counts_on_it = 39, 44", "yes  line 44: conn = connections[fd]\n\nNot yet"),
-        ("removes, counts_on_it = 40, 43", "no   line 43: for fd in writable:\n\nNot yet"),
-        ("removes, counts_on_it = 37, 34", "no   line 34: "),
+        ("removes, counts_on_it = 39, 44", "no   39\nyes  44\n\nNot yet"),
+        ("removes, counts_on_it = 40, 43", "yes  40\nno   43\n\nNot yet"),
+        ("removes, counts_on_it = 37, 34", "no   37\nno   34\n\nNot yet"),
     ],
 }
