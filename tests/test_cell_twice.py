@@ -1,0 +1,67 @@
+"""A learner runs a cell twice in a row, and it shows the same.
+
+Where it cannot, because what it used up has to be made again, it prints one sentence that
+names the cell to run first: "Run the cell ... first."
+"""
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+
+from tools import execute
+
+LESSONS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+ANNOUNCED = re.compile(r"Run the cell [^.\n]+\bfirst\.\n?")
+
+
+def shown(cell):
+    """What a run of the cell leaves on the page, without the number of the run."""
+    execute.takes_recorded_out(cell)
+    for output in cell.outputs:
+        execute.make_stable(output, cell.execution_count)
+    return [
+        {key: value for key, value in output.items() if key != "execution_count"}
+        for output in cell.outputs
+        if output.get("text") != ""
+    ]
+
+
+def is_announced(outputs):
+    return len(outputs) == 1 and ANNOUNCED.fullmatch(words(outputs))
+
+
+def words(outputs):
+    """What is printed, shown or raised, as text."""
+    return "\n".join(
+        output.get("text")
+        or output.get("data", {}).get("text/plain")
+        or f"{output.get('ename')}: {output.get('evalue')}"
+        for output in outputs
+    )
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_each_cell_twice(path):
+    _, notebook = execute.read(path)
+    tried = []  # (what is stored, the cell, the same cell once more)
+    for cell in [cell for cell in notebook.cells if cell.cell_type == "code"]:
+        again = copy.deepcopy(cell)
+        notebook.cells.insert(notebook.cells.index(cell) + 1, again)
+        if "nbval-ignore-output" not in cell.metadata.get("tags", []):
+            tried.append((shown(cell), cell, again))
+    try:
+        execute.run(path, notebook)
+    except execute.LessonError as error:
+        pytest.fail(f"with each cell run twice, {error}", pytrace=False)
+    for stored, cell, again in tried:
+        once, twice = shown(cell), shown(again)
+        assert once == stored, (
+            f"{cell.id} depends on how often the cells before it were run:\n"
+            f"{words(once)}\n--- stored ---\n{words(stored)}"
+        )
+        assert twice == once or is_announced(twice), (
+            f"{cell.id} shows something else when it is run again:\n"
+            f"{words(once)}\n--- again ---\n{words(twice)}"
+        )
