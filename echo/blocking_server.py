@@ -1,14 +1,14 @@
 """An echo server that simply waits: one thread, one client at a time.
 
-There is no interest list.  The thread sleeps in the call that needs something, and while it
-waits for one client it cannot wait for another.
+The thread sleeps in whichever call has nothing to return yet.  While it waits for one client,
+it cannot wait for another.
 """
 
 from echo.accept import accept
 
 
 def serve(listener):
-    """Echo to every client of `listener`, one after the other, for ever."""
+    """Serve the clients of `listener`, one after another, forever."""
     while True:
         with accept(listener) as sock:  # sleeps until somebody connects
             echo(sock)
