@@ -10,14 +10,14 @@ from echo.accept import accept
 def serve(listener):
     """Serve the clients of `listener`, one after another, forever."""
     while True:
-        with accept(listener) as sock:  # sleeps until somebody connects
+        with accept(listener) as sock:  # sleeps until a client connects
             echo(sock)
 
 
 def echo(sock):
-    """Send back what one client sends, until it has finished or has gone."""
+    """Send back what one client sends, until it has finished or is gone."""
     try:
         while data := sock.recv(64 * 1024):  # sleeps until it sends something
             sock.sendall(data)  # sleeps until the kernel has taken every byte
     except OSError:
-        pass  # a reset: there is nobody left to echo to
+        pass  # a reset: the client is gone

@@ -109,7 +109,7 @@ def read(conn):
     conn.settimeout(5)
     return conn.recv(1)
 """,
-            "with settimeout() Python sleeps and reads in one step",
+            "the exercise rules out settimeout()",
         ),
         (
             """

@@ -88,6 +88,19 @@ def read_exactly(sock, n):
 """,
             "came      RuntimeError: recv() has returned b'' 100 times: nothing more will come",
         ),
+        (
+            """
+def read_exactly(sock, n):
+    data = b""
+    while len(data) < n:
+        piece = sock.recv(n - len(data))
+        if not piece:
+            return EOFError
+        data += piece
+    return data
+""",
+            "expected  EOFError\n      came      <class 'EOFError'>",
+        ),
     ],
     2: [
         (GUESTS.format("sock.shutdown(socket.SHUT_RDWR)"), "no   3 still open"),
