@@ -9,7 +9,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export HOME := $(CURDIR)/.venv/home
 endif
 
-.PHONY: help .venv lab test browser lessons docs site soak bench
+.PHONY: help .venv lab fresh learning test browser lessons docs site soak bench
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s%s\n", $$1, $$2 }' Makefile
@@ -17,10 +17,16 @@ help:
 .venv:
 	@sh tools/setup.sh "$(PYTHON)"
 
-lab: .venv  ## Open the first lesson in JupyterLab.
+lab: learning  ## Open your own copy of the first lesson in JupyterLab.
 	$(PY) -m jupyterlab --ServerApp.root_dir=. \
-	    --LabApp.default_url=/lab/tree/$(firstword $(LESSONS)) \
+	    --LabApp.default_url=/lab/tree/learning/$(notdir $(firstword $(LESSONS))) \
 	    $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB)
+
+fresh: .venv  ## Begin a lesson again, LESSON=03 for example; what you wrote in it is kept.
+	@$(PY) -m tools.learning --fresh "$(LESSON)"
+
+learning: .venv  ## Make or renew your copy of the lessons in learning/, without opening it.
+	@$(PY) -m tools.learning
 
 test: .venv  ## Check everything: style, tests, and that every lesson shows what it stores.
 	$(PY) -m ruff check .

@@ -23,7 +23,7 @@ copyright = "the echo-lessons authors; code MIT, lessons CC BY 4.0"  # noqa: A00
 root_doc = "README"
 include_patterns = ["README.md", "CONTRIBUTING.md", "notebooks/*.ipynb", "docs/*.md"]
 # Nothing to be found there; and what need not be walked through.
-exclude_patterns = [".*", "**/.*", "build", "echo", "tests", "tools"]
+exclude_patterns = [".*", "**/.*", "build", "echo", "learning", "tests", "tools"]
 
 extensions = ["myst_nb"]
 nb_execution_mode = "off"  # what is stored is what is shown

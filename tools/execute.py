@@ -6,6 +6,9 @@
 Two lessons run at a time, for they sleep more than they compute; `--jobs` says how many.  What is
 said about them comes in the order in which they were named.
 
+`--check` compares what a lesson shows and says.  It passes over what a front end writes into a
+notebook that was opened and saved: the version of Python, cells that are folded, times.
+
 An unchanged lesson yields the same bytes on every machine and every Python that we support.
 What every run has in common is kept; what only describes the run (times, model numbers of
 widgets, frames of library files) is left out; what differs from run to run and would be seen by
@@ -38,6 +41,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from tools.kernel_env import environment
+
 CELL_SECONDS = 60  # nbval allows 30; a cell that needs more than this never ends
 
 METADATA = {  # what JupyterLab writes, less what depends on the machine
@@ -46,6 +51,15 @@ METADATA = {  # what JupyterLab writes, less what depends on the machine
 }
 KEPT_OF_NOTEBOOK = ("lesson",)
 KEPT_OF_CELL = ("exercise", "tags")
+OF_A_FRONT_END = {  # what JupyterLab, Notebook and VS Code write into a cell when they save it
+    "collapsed",
+    "editable",
+    "execution",
+    "jupyter",
+    "scrolled",
+    "trusted",
+    "vscode",
+}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 UNSTABLE = {  # what no stored output may hold -> how it looks
@@ -108,10 +122,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         raise LessonError(f"{path} is left as it was: {cannot_show(recorded)}")
                     if recorded:
                         print(f"{path}: {cannot_show(recorded)}")
-                    if fresh != stored:
+                    if fresh != (without_front_end(stored) if options.check else stored):
                         changed.append(path.name)
                         if options.check:
-                            print(*differences(path, stored, fresh), sep="\n", file=sys.stderr)
+                            was = without_front_end(stored)
+                            print(*differences(path, was, fresh), sep="\n", file=sys.stderr)
                         else:
                             replace(path, fresh)
                 except LessonError as error:
@@ -258,17 +273,6 @@ def kernel_manager(folder: Path) -> AsyncKernelManager:
     )
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """The environment of a kernel that no setting of the user reaches."""
-    empty = folder / "matplotlibrc"
-    empty.touch()
-    leave = {"MPLBACKEND", "PYTHONSTARTUP", "PYTEST_CURRENT_TEST"}
-    return {key: value for key, value in os.environ.items() if key not in leave} | {
-        "IPYTHONDIR": str(folder / "ipython"),
-        "MATPLOTLIBRC": str(empty),
-    }
-
-
 def place(path: Path, notebook: NotebookNode, index: int) -> str:
     """Where to look: the file and the cell."""
     return f"{path}, {name_of(notebook, index)}"
@@ -341,6 +345,31 @@ def as_stored(path: Path, notebook: NotebookNode) -> str:
             f"{path} ran into something that is no output: {first_line(error)}"
         ) from None
     return f"{nbformat.writes(notebook)}\n"
+
+
+def without_front_end(stored: str) -> str:
+    """A stored lesson without what a front end adds when it saves a notebook that was opened.
+
+    Cells, their sources and their outputs stay as they are, and so does the layout of the file.
+    """
+    notebook = json.loads(stored)
+    if f"{nbformat.writes(nbformat.from_dict(notebook))}\n" != stored:
+        return stored
+    notebook["metadata"] = essential(notebook["metadata"])
+    for cell in notebook["cells"]:
+        for key in OF_A_FRONT_END & cell["metadata"].keys():
+            del cell["metadata"][key]
+    return f"{nbformat.writes(nbformat.from_dict(notebook))}\n"
+
+
+def essential(metadata: dict[str, Any]) -> dict[str, Any]:
+    """The metadata of a notebook, less the version of Python and what the kernel is called."""
+    kept = dict(metadata)
+    if kept.get("language_info", {}).get("name") == "python":
+        kept["language_info"] = METADATA["language_info"]
+    if kept.get("kernelspec", {}).get("name") == METADATA["kernelspec"]["name"]:
+        kept["kernelspec"] = METADATA["kernelspec"]
+    return kept
 
 
 def replace(path: Path, text: str) -> None:

@@ -86,9 +86,5 @@ rm $unfinished
 
 mkdir -p .venv/home # where the Makefile may want one
 
-# JupyterLab would ask at its first start whether it may fetch news.
-mkdir -p .venv/share/jupyter/lab/settings
-cat >.venv/share/jupyter/lab/settings/overrides.json <<END
-{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
-END
+.venv/bin/python -m tools.jupyter >>$log 2>&1 || fail "JupyterLab could not be set up; $log says why."
 echo "$tested" >$ready

@@ -24,7 +24,7 @@ from jupyter_client.manager import KernelManager
 from jupyter_core.utils import ensure_event_loop
 
 from tests.paths import LESSONS, ROOT
-from tools import execute
+from tools.kernel_env import environment
 
 AT_ONCE = 2  # kernels: lessons sleep more than they compute
 CELL = 60  # seconds, for one cell
@@ -120,7 +120,7 @@ class Kernel:
             transport="ipc",
             connection_file=str(folder / "kernel.json"),
         )
-        self.manager.start_kernel(env=execute.environment(folder), cwd=str(ROOT / "notebooks"))
+        self.manager.start_kernel(env=environment(folder), cwd=str(ROOT / "notebooks"))
         self.client = self.manager.blocking_client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=CELL)

@@ -18,6 +18,7 @@ ROOMS = {
     "words": "",
     "notebook": "",
     "system": "notebook",
+    "saved": "",
     "zoo": "",  # but the files of echo that it changes
     "kernel": "words",
     "run": "kernel words notebook",

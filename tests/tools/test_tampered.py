@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 
+import nbformat
 import pytest
 
 from tests.lessons import test_stored
@@ -201,20 +202,30 @@ OVERLOOKED = {
             cells[name].update(source="server = start(serve)") for name in ("say", "last")
         ],
     ),
-    "cell metadata of an editor": (
+    "cell metadata of another tool": (
         "test_cell_metadata",
         "about-last",
-        lambda cells, _: cells["about-last"].metadata.update(editable=False),
+        lambda cells, _: cells["about-last"].metadata.update(slideshow={"slide_type": "skip"}),
     ),
     "an exercise takes no time": (
         "test_cell_metadata",
         "value",
         lambda cells, _: cells["value"].metadata.exercise.update(minutes=0),
     ),
-    "notebook metadata of a machine": (
+    "another kernel": (
         "test_notebook_metadata",
         None,
-        lambda _, notebook: notebook.metadata.language_info.update(version="3.11.7"),
+        lambda _, notebook: notebook.metadata.kernelspec.update(name="conda-env-echo-py"),
+    ),
+    "another language": (
+        "test_notebook_metadata",
+        None,
+        lambda _, notebook: notebook.metadata.language_info.update(name="julia"),
+    ),
+    "notebook metadata of another tool": (
+        "test_notebook_metadata",
+        None,
+        lambda _, notebook: notebook.metadata.update(toc={"base_numbering": 1}),
     ),
     "a lesson without a card": (
         "test_notebook_metadata",
@@ -279,3 +290,48 @@ class TestSanitize:
         assert re.sub(regex, replacement, letters) == '<text style="a">call 1</text>'
         shape = '<rect x="1.0" y="2.0" transform="rotate(0)"/>'
         assert re.sub(regex, replacement, shape) == shape
+
+
+class TestOpenedAndSaved:
+    """What a front end adds to a lesson that somebody only opened is no change of the lesson."""
+
+    @pytest.fixture
+    def saved(self, tampered):
+        def save(cells, notebook):
+            notebook.metadata.language_info.update(version="3.12.1", mimetype="text/x-python")
+            notebook.metadata.kernelspec.update(display_name="Python [conda env:echo]")
+            cells["about-last"].metadata.update(editable=False)
+            cells["value"].metadata.update(trusted=True, collapsed=True, scrolled=False)
+            cells["value"].metadata.update(jupyter={"outputs_hidden": True})
+            cells["last"].metadata.update(execution={"iopub.execute_input": "2026-01-01"})
+
+        return tampered(save)
+
+    def test_passes(self, saved):
+        done = tool("--check", saved)
+        assert (done.returncode, done.stdout, done.stderr) == (
+            0,
+            "1 executed, 0 would change\n",
+            "",
+        )
+        test_stored.TestStored().test_cell_metadata(saved)
+        test_stored.TestStored().test_notebook_metadata(saved)
+        test_stored.TestStored().test_is_as_the_tool_writes_it(saved)
+
+    def test_is_cleaned_when_it_is_stored(self, saved, stored):
+        assert tool(saved).stdout == "1 executed, 1 changed: lesson.ipynb\n"
+        assert saved.read_bytes() == stored.read_bytes()
+
+    @pytest.mark.parametrize("change", ["source", "output"])
+    def test_is_no_cover_for_a_change(self, saved, change):
+        notebook = nbformat.read(saved, as_version=4)
+        (cell,) = [cell for cell in notebook.cells if cell.id == "value"]
+        if change == "source":
+            cell.source = "6 * 8"
+        else:
+            replace_in(cell.outputs[0], "42", "43")
+        saved.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+        done = tool("--check", saved)
+        assert done.stdout == "1 executed, 1 would change: lesson.ipynb\n"
+        assert "outputs_hidden" not in done.stderr
+        assert "(id value" in done.stderr
