@@ -1,6 +1,7 @@
 """The image has our packages and our Python, an unprivileged user, and is in nobody's way."""
 
 import json
+import os
 import re
 import shlex
 import tomllib
@@ -105,6 +106,18 @@ def test_binder_reads_the_environment():
     assert (ROOT / "environment.yml").is_file()
 
 
-@pytest.mark.parametrize("name", [".venv", "build", ".git"])
+def test_binder_has_what_the_image_has():
+    """The programs of the terminal sections; and copies to write in, which postBuild makes."""
+    (line,) = [one for one in steps("RUN") if "apt-get install" in one]
+    image = set(line.partition("--no-install-recommends")[2].partition("&&")[0].split())
+    binder = set((ROOT / "apt.txt").read_text(encoding="utf-8").split())
+    assert binder == image - {"git", "make"}  # which are there in any case, or of no use
+    assert {"iproute2", "netcat-openbsd", "strace"} <= binder
+    post_build = ROOT / "postBuild"
+    assert os.access(post_build, os.X_OK)
+    assert post_build.read_text(encoding="utf-8").endswith("\nexec python -m tools.learning\n")
+
+
+@pytest.mark.parametrize("name", [".venv", "build", "learning", ".git"])
 def test_a_machine_of_ours_is_not_copied(name):
     assert name in IGNORED

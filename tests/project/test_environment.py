@@ -15,7 +15,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 TESTED = "lab", "test", "browser"  # whose exact versions are in constraints.txt
 ASKED = {one.name: one for name in TESTED for one in map(Requirement, EXTRAS[name])}
-WITHOUT_CONDA = {one.name for one in map(Requirement, EXTRAS["browser"])}  # and not for Binder
+FOR_LESSONS = {one.name for one in map(Requirement, EXTRAS["lab"])}  # all that a reader needs
+NAMED_BY_CONDA = {"matplotlib": "matplotlib-base"}  # what is called matplotlib there brings Qt
 MORE = {  # the others, and where they are pinned: beside that set
     "site": "docs/constraints.txt",
     "hub": ".devcontainer/constraints.txt",
@@ -67,10 +68,17 @@ def all_needed(asked):
 
 
 def test_conda_and_pip_are_asked_for_the_same():
+    """For the lessons, that is: whoever reads them need not install what checks them."""
     conda = {name: f"=={version}.*" for name, version in from_conda().items()}
     del conda["python"], conda["pip"]
-    asked = {name: str(asking.specifier) for name, asking in ASKED.items()}
-    assert conda == {name: asked[name] for name in asked.keys() - WITHOUT_CONDA}
+    asked = {NAMED_BY_CONDA.get(name, name): str(ASKED[name].specifier) for name in FOR_LESSONS}
+    assert conda == asked
+
+
+@pytest.mark.parametrize("name", ["ruff", "mypy", "pytest-xdist", "check-jsonschema", "playwright"])
+def test_readers_are_not_burdened_with_what_checks(name):
+    assert name in ASKED
+    assert name not in all_needed(ASKED[one] for one in FOR_LESSONS)
 
 
 def test_conda_installs_a_python_that_we_support():
