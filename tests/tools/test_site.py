@@ -8,6 +8,7 @@ looked at, for nothing here asks another host.
 
 import contextlib
 import functools
+import html
 import http.server
 import json
 import os
@@ -20,6 +21,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 
+from echo.lab.show import series
 from tests.paths import LESSONS, ROOT
 
 DOCS = sorted(ROOT.glob("docs/*.md"))
@@ -146,9 +148,14 @@ class Visitor:
             viewport={"width": width, "height": height}, color_scheme=scheme
         )
         self.page.route(lambda url: not url.startswith((home, "data:")), self._refuse)
-        self.page.on("requestfailed", lambda one: self.wrong.append(f"failed: {one.url}"))
+        self.page.on("requestfailed", self._failed)
         self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
         self.page.on("response", self._look_at)
+
+    def _failed(self, request):
+        """An icon that is still on its way when the next page is opened is given up."""
+        if not (request.url.endswith("/favicon.svg") and request.failure == "net::ERR_ABORTED"):
+            self.wrong.append(f"failed: {request.url}")
 
     def _refuse(self, route):
         self.wrong.append(f"another host: {route.request.url}")
@@ -187,9 +194,13 @@ def browser():
         one.close()
 
 
+def cells_of(notebook):
+    return json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+
+
 def outputs_of(notebook):
     """(text/html or None, text) of each output that a notebook stores."""
-    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+    for cell in cells_of(notebook):
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             text = output.get("text") or data.get("text/plain") or output.get("evalue")
@@ -216,12 +227,56 @@ def test_every_page_is_in_the_list_of_each(site):
 def test_a_lesson_shows_what_it_stores(site, path):
     """Without a kernel: text as it is, and where there is a drawing or a table, that."""
     page = site / "notebooks" / f"{path.stem}.html"
-    html, text = page.read_text(encoding="utf-8"), page_of(page).text
+    markup, text = page.read_text(encoding="utf-8"), page_of(page).text
     for drawn, plain in outputs_of(path):
         if drawn is None:
             assert re.sub(r"\s+", "", plain) in text
         else:
-            assert drawn.strip() in html
+            assert drawn.strip() in markup
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_can_be_had_and_its_cells_found(site, path):
+    """The notebook lies beside its page; a link may lead to a cell, which shows its number."""
+    page = page_of(site / "notebooks" / f"{path.stem}.html")
+    assert path.name in page.links
+    assert (site / "notebooks" / path.name).read_bytes() == path.read_bytes()
+    ids = {cell["id"] for cell in cells_of(path) if cell["cell_type"] == "code"}
+    assert ids <= page.anchors
+
+
+def test_it_runs_elsewhere_where_it_is_known_where(site):
+    """GitHub says of which repository it builds the pages; anywhere else nobody knows."""
+    links = page_of(site / "notebooks" / f"{LESSONS[0].stem}.html").links
+    binder = [link for link in links if "mybinder.org" in link]
+    repository = os.environ.get("GITHUB_REPOSITORY")
+    assert [repository in link for link in binder] == ([True] if repository else [])
+
+
+def test_the_first_page_shows_what_this_is_and_where_to_start(site):
+    text = (site / "index.html").read_text(encoding="utf-8")
+    beginning = text[: text.index("What you will understand</")].rpartition("<article")[2]
+    assert "notebooks/00_start_here.html" in re.findall(r'class="start" href="(.*?)"', beginning)
+    assert re.search(r"<figure.*(<svg|<img)", beginning, re.DOTALL)
+
+
+def test_every_page_has_an_icon_and_a_lesson_its_puzzle_as_description(site):
+    for path in LESSONS:
+        text = (site / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
+        assert re.search(r'rel="(shortcut )?icon"', text)
+        (described,) = re.findall(r'<meta name="description" content="(.*?)"', text)
+        puzzle = next(one.puzzle for one in series.LESSONS if one.name == path.stem)
+        assert html.unescape(described) == puzzle
+        title = re.search(r"<title>(.*?)</title>", text)[1]
+        assert path.stem.partition("_")[2].split("_")[0] in title.lower().replace("/", "")
+
+
+def test_no_page_speaks_of_what_only_jupyterlab_shows(site):
+    for path in LESSONS:
+        text = " ".join(page_of(site / "notebooks" / f"{path.stem}.html").words)
+        assert not re.search(
+            r"gr[ae]y cell|above the notebook|Outside JupyterLab|Shift\+Enter", text
+        ), path
 
 
 def test_links_lead_somewhere(site):
@@ -248,6 +303,62 @@ def test_pages_fit_and_ask_no_other_host(site, browser, window, scheme):
         visitor.page.close()
     assert not wrong
     assert (background > ink) == (scheme == "light")
+
+
+LISTING = """() => {
+  const one = document.querySelector('.echo-source, .echo-diff table');
+  return getComputedStyle(one).backgroundColor;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_listings_wear_the_theme(site, browser, scheme):
+    """Of a dark page they would be the one white part."""
+    with served(site) as home:
+        visitor = Visitor(browser, home, WINDOWS["desktop"], scheme)
+        visitor.page.goto(f"{home}notebooks/03_select.html")
+        paper = visitor.page.evaluate(LISTING)
+        visitor.page.close()
+    brightness = sum(map(int, re.findall(r"\d+", paper)[:3]))
+    assert (brightness > 3 * 128) == (scheme == "light"), paper
+
+
+PRINTED = """() => {
+  const shown = one => one.offsetParent && getComputedStyle(one).visibility !== 'hidden';
+  const found = [];
+  for (const one of document.querySelectorAll('details')) if (!one.open) found.push('closed');
+  for (const one of document.querySelectorAll('.sidebar-drawer, .toc-drawer, .copybtn, p.ways'))
+    if (shown(one)) found.push(one.className);
+  for (const section of document.querySelectorAll('article section')) {
+    const boxes = [...section.children].filter(shown).map(one => [one.textContent.slice(0, 30),
+      one.getBoundingClientRect()]).filter(([, box]) => box.height > 0);
+    for (let i = 1; i < boxes.length; i++)
+      if (boxes[i][1].top < boxes[i - 1][1].bottom - 1) found.push(`overlap: ${boxes[i][0]}`);
+  }
+  return [...new Set(found)];
+}"""
+
+
+def test_on_paper_all_is_open_and_nothing_overlaps(site, browser):
+    with served(site) as home:
+        visitor = Visitor(browser, home, (794, 1123), "light")  # A4
+        for path in LESSONS:
+            visitor.page.goto(f"{home}notebooks/{path.stem}.html")
+            visitor.page.emulate_media(media="print")
+            visitor.page.evaluate("() => window.dispatchEvent(new Event('beforeprint'))")
+            assert visitor.page.evaluate(PRINTED) == [], path.stem
+            assert not visitor.page.evaluate(STICKS_OUT), path.stem
+        visitor.page.close()
+
+
+def test_a_listing_can_be_copied(site, browser):
+    with served(site) as home:
+        visitor = Visitor(browser, home, WINDOWS["desktop"], "light")
+        visitor.page.goto(f"{home}notebooks/03_select.html")
+        buttons = visitor.page.locator("div.cell_input button.copybtn").count()
+        visitor.page.close()
+    code = [cell for cell in cells_of(LESSONS[3]) if cell["cell_type"] == "code"]
+    assert buttons == len(code)
 
 
 def test_search_finds_a_lesson(site, browser):
