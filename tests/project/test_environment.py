@@ -1,5 +1,6 @@
 """pyproject.toml, constraints.txt and environment.yml speak of the same packages."""
 
+import re
 import tomllib
 from importlib import metadata
 
@@ -21,6 +22,11 @@ MORE = {  # the others, and where they are pinned: beside that set
     "site": "docs/constraints.txt",
     "hub": ".devcontainer/constraints.txt",
     "bench": "benchmarks/constraints.txt",
+}
+NAME_THE_VERSION = {
+    "CITATION.cff": r'(?m)^version: "(.*)"$',
+    "README.md": r"note   = \{Jupyter notebooks, version (.*)\}",
+    "CHANGELOG.md": r"(?m)^## (.*)$",
 }
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 
@@ -123,3 +129,11 @@ def test_what_one_extra_needs_more_is_pinned_too(extra):
     except metadata.PackageNotFoundError:
         pytest.skip(f"{asking.name} is not installed, and what it needs is not known")
     assert more.keys() <= all_needed(asked) <= pinned.keys() | more.keys()
+
+
+def test_one_version_wherever_it_is_named():
+    """In the package, in what people cite, and as the newest of what has changed."""
+    version = PROJECT["version"]
+    read = {name: (ROOT / name).read_text(encoding="utf-8") for name in NAME_THE_VERSION}
+    found = {name: re.search(NAME_THE_VERSION[name], text)[1] for name, text in read.items()}
+    assert found == dict.fromkeys(NAME_THE_VERSION, version)
