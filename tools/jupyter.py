@@ -1,7 +1,8 @@
 """Tell the JupyterLab of this Python what the lessons want of it: python -m tools.jupyter.
 
-It does not ask at its first start whether it may fetch news.  And it leaves a lesson in which
-nobody has written as it is stored (`echo/lab/saved.py`).  Both stand in folders below sys.prefix in
+It does not ask at its first start whether it may fetch news.  A double click on text that may not
+be edited, as in a working copy, does not show its Markdown.  And a lesson in which nobody has
+written is left as it is stored (`echo/lab/saved.py`).  These stand in folders below sys.prefix in
 which every package has files of its own, so that nothing else that is set there is touched.
 """
 
@@ -12,7 +13,8 @@ from pathlib import Path
 
 FILES = {
     "share/jupyter/lab/settings/overrides.d/echo_lessons.json": {
-        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
+        "@jupyterlab/notebook-extension:tracker": {"showEditorForReadOnlyMarkdown": False},
     },
     "etc/jupyter/jupyter_server_config.d/echo_lessons.json": {
         "ServerApp": {"jpserver_extensions": {"echo.lab.saved": True}}

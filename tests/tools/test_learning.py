@@ -222,7 +222,7 @@ def test_jupyterlab_asks_nothing_about_news(tmp_path):
     jupyter.set_up(tmp_path)
     overrides, error = _get_overrides(str(tmp_path / "share/jupyter/lab/settings"))
     assert error == ""
-    assert overrides == {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+    assert overrides["@jupyterlab/apputils-extension:notification"] == {"fetchNews": "false"}
 
 
 def test_where_python_is_somebody_elses_nothing_is_set_up(tmp_path):
