@@ -163,7 +163,8 @@ def new_names(lesson, name):
     """Those that no earlier lesson imports."""
     earlier = [Lesson(path) for path in LESSONS if path.stem < name]
     known = {bench_name for other in earlier for bench_name in bench_names(other)}
-    return [bench_name for bench_name in bench_names(lesson) if bench_name not in known]
+    new = [bench_name for bench_name in bench_names(lesson) if bench_name not in known]
+    return [bench_name for bench_name in new if not bench_name.isupper()]  # CASES is data
 
 
 def uses(code, bench_name):
