@@ -38,6 +38,15 @@ FLOORS = {
     "echo.lab.trace": {"echo.ring", "echo.lab.kernel", "echo.lab.background"},
     "echo.lab.sockets": {"echo.lab.kernel", "echo.lab.background", "echo.lab.trace"},
     "echo.lab.tables": {"echo.lab.show"},
+    "echo.lab.herds": {"echo.lab.sockets"},
+    "echo.lab.edges": {"echo.lab.background", "echo.lab.conformance", "echo.lab.trace"},
+    "echo.lab.watchers": {
+        "echo.lab.kernel",
+        "echo.lab.process",
+        "echo.lab.sockets",
+        "echo.lab.tables",
+        "echo.lab.trace",
+    },
     "echo.lab.bad_clients": {"echo.lab.kernel", "echo.lab.background", "echo.lab.tables"},
     "echo.lab.comparison": {
         "echo.lab.kernel",

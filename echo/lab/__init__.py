@@ -27,6 +27,7 @@ NAMES = {
     "connections": ["lanes", "places"],
     "crowds": ["crowd"],
     "curves": ["curve", "memory", "ratio", "slope", "verdict"],
+    "edges": ["check_edge"],
     "exercises": [
         "check_answer",
         "check_change",
@@ -36,6 +37,7 @@ NAMES = {
         "predicted",
     ],
     "figures": ["Phase", "five_models", "timeline"],
+    "herds": ["herd"],
     "keepers": ["lists"],
     "kernel": ["queues"],
     "pairs": ["callers", "connected", "outcome"],
@@ -47,6 +49,7 @@ NAMES = {
     "sockets": ["interest_list", "listen", "sent_again", "state", "states", "until", "waiting"],
     "stepper": ["Stepper"],
     "trace": ["Tape"],
+    "watchers": ["watched"],
 }
 HOME = {name: module for module, names in NAMES.items() for name in names}
 

@@ -1,0 +1,84 @@
+"""How programs watch their sockets: asked of the kernel where they are, recorded where not."""
+
+import os
+import shutil
+
+import pytest
+
+from echo.lab import watched, watchers
+from echo.lab.process import parent_of, pids
+from echo.lab.watchers import PROGRAMS, SBIN, Program, Watched
+
+INSTALLED = {
+    name
+    for name, program in PROGRAMS.items()
+    if shutil.which(program.program, path=os.environ["PATH"] + SBIN)
+}
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays():
+    """Each program is gone with all its processes."""
+    before = children()
+    yield
+    assert children() == before
+
+
+def children():
+    return {pid for pid in pids() if parent_of(pid) == os.getpid()}
+
+
+@pytest.mark.timing
+def test_ours_and_asyncio():
+    table = watched("epoll_server", "epoll_edge_server", "asyncio")
+    assert table.rows == {
+        "epoll_server": Watched("IN", "IN"),
+        "epoll_edge_server": Watched("IN|ET", "IN|OUT|ET"),
+        "asyncio": Watched("IN", "IN"),
+    }
+    assert table.row("asyncio").client == "IN"
+    assert "recorded" not in str(table)
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if PROGRAMS[name].recorded])
+def test_what_is_recorded_is_what_is_measured(name):
+    """Wherever the program is: so no recorded row can grow old unnoticed."""
+    if name not in INSTALLED:
+        pytest.skip(f"{PROGRAMS[name].program} is not installed; CI need not have it")
+    table = watched(name)
+    assert table.rows == {name: PROGRAMS[name].recorded}
+    assert "recorded" not in str(table)
+
+
+def test_a_program_that_is_missing_is_recorded(monkeypatch):
+    """The table is the same, below one line for each that says so."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(watchers, "SBIN", "")
+    first, second, *table = str(watched("redis", "nginx")).splitlines()
+    assert first == "recorded: no redis-server here; its flags are those of Redis 7.0.15"
+    assert second == "recorded: no nginx here; its flags are those of nginx 1.22.1"
+    assert [line.split() for line in table[2:]] == [
+        ["redis", "IN", "IN"],
+        ["nginx", "IN|EXCLUSIVE", "IN|RDHUP|ET"],
+    ]
+
+
+def test_an_unknown_name_is_answered_with_a_list():
+    with pytest.raises(ValueError, match="no 'apache' to be watched, but epoll_server, "):
+        watched("apache")
+
+
+@pytest.mark.timing
+def test_a_program_that_does_not_start_says_why(monkeypatch):
+    monkeypatch.setitem(PROGRAMS, "broken", Program("'{program}' -c 'exit(3)' {port}"))
+    with pytest.raises(RuntimeError, match=r"broken: the command ended .*, exit code 3"):
+        watched("broken")
+
+
+@pytest.mark.timing
+def test_a_program_without_epoll_says_so(monkeypatch):
+    monkeypatch.setattr(watchers, "PATIENCE", 0.3)
+    monkeypatch.setitem(PROGRAMS, "select", Program("'{program}' -m echo select {port}"))
+    with pytest.raises(RuntimeError, match="select: no epoll instance of it watches our client"):
+        watched("select")
