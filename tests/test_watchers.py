@@ -1,19 +1,12 @@
 """How programs watch their sockets: asked of the kernel where they are, recorded where not."""
 
 import os
-import shutil
 
 import pytest
 
 from echo.lab import watched, watchers
 from echo.lab.process import parent_of, pids
-from echo.lab.watchers import PROGRAMS, SBIN, Program, Watched
-
-INSTALLED = {
-    name
-    for name, program in PROGRAMS.items()
-    if shutil.which(program.program, path=os.environ["PATH"] + SBIN)
-}
+from echo.lab.watchers import PROGRAMS, Program, Watched, found
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +37,7 @@ def test_ours_and_asyncio():
 @pytest.mark.parametrize("name", [name for name in PROGRAMS if PROGRAMS[name].recorded])
 def test_what_is_recorded_is_what_is_measured(name):
     """Wherever the program is: so no recorded row can grow old unnoticed."""
-    if name not in INSTALLED:
+    if found(PROGRAMS[name].program) is None:
         pytest.skip(f"{PROGRAMS[name].program} is not installed; CI need not have it")
     table = watched(name)
     assert table.rows == {name: PROGRAMS[name].recorded}
@@ -54,7 +47,6 @@ def test_what_is_recorded_is_what_is_measured(name):
 def test_a_program_that_is_missing_is_recorded(monkeypatch):
     """The table is the same, below one line for each that says so."""
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(watchers, "SBIN", "")
     first, second, *table = str(watched("redis", "nginx")).splitlines()
     assert first == "recorded: no redis-server here; its flags are those of Redis 7.0.15"
     assert second == "recorded: no nginx here; its flags are those of nginx 1.22.1"

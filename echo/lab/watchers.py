@@ -27,7 +27,6 @@ from echo.lab.tables import Table, table_html, table_text
 
 PATIENCE = 10.0  # seconds for a client to be on the list, on a machine with a lot to do
 HEADS = ("program", "its listener", "a client")
-SBIN = ":/usr/sbin:/usr/local/sbin"  # where nginx lives; not every user looks there
 
 ASYNCIO = (
     "import asyncio, sys; loop = asyncio.new_event_loop(); "
@@ -100,7 +99,7 @@ def watched(*names: str) -> Watchers:
     rows, notes = {}, ""
     for name in names:
         program = PROGRAMS[name]
-        path = shutil.which(program.program, path=os.environ.get("PATH", os.defpath) + SBIN)
+        path = found(program.program)
         if path is not None:
             rows[name] = look_at(name, program, path)
         elif program.recorded is not None:
@@ -109,6 +108,13 @@ def watched(*names: str) -> Watchers:
                 f"recorded: no {program.program} here; its flags are those of {program.version}\n"
             )
     return Watchers(rows, notes)
+
+
+def found(program: str) -> str | None:
+    """Where a program is: on the PATH, or in the sbin beside a bin that is on it, as nginx is."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    beside = [f"{folder.removesuffix('bin')}sbin" for folder in folders if folder.endswith("/bin")]
+    return shutil.which(program, path=os.pathsep.join([*folders, *beside]))
 
 
 def look_at(name: str, program: Program, path: str) -> Watched:
