@@ -27,7 +27,10 @@ ROOMS = {
     "exercises": "conformance record run kernel words zoo",
     "measure": "show record run kernel words",
 }
-OF_ECHO = {"record": {"echo.ring"}}  # taught files that a room stands on
+OF_ECHO = {
+    "record": {"echo.ring"},
+    "measure": {"echo.__main__"},
+}  # taught files that a room stands on
 BELOW = {"echo.accept": {"echo.connection"}}  # and a taught file, if it is no server
 BELOW_A_SERVER = {"echo.connection", "echo.accept"}
 EXCEPTIONS = {

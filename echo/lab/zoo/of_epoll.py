@@ -107,6 +107,27 @@ EPOLL: dict[str, Animal] = {
         caught_by="sleeps_when_descriptors_have_run_out",
         fault=("raise BlockingIOError from None  # later, perhaps\n",),
     ),
+    # The suite lets it be: it does nothing ten times a second, and a client that is there waits
+    # a tenth of a second at most.  In a loop with work to do that is a tenth too much.
+    "naps_without_descriptors": Animal(
+        "epoll_server",
+        "Sleeps for a while when descriptors have run out, and its clients wait as long.",
+        (
+            Change("accept", "import socket\n", "import socket\nimport time\n"),
+            Change(
+                "accept",
+                """\
+            del spares[listener]  # it says EMFILE even when nobody waits: find out
+            continue
+""",
+                """\
+            time.sleep(0.1)  # perhaps somebody leaves
+            raise BlockingIOError from None
+""",
+            ),
+        ),
+        fault=("time.sleep(0.1)  # perhaps somebody leaves\n",),
+    ),
 }
 
 EPOLL_EDGE: dict[str, Animal] = {
