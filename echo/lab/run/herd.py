@@ -26,7 +26,7 @@ DOZE = 0.002  # seconds in which a worker that has been woken goes to sleep agai
 
 # It says that it is ready, then serves.  It ends when its standard input does, so none is left
 # if we are killed.  A client is told which worker has accepted it, and that is all.
-WORKER = """
+HERD_WORKER = """
 import select, socket, sys
 listener, flags, number = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]), sys.argv[3]
 poller = select.epoll()
@@ -91,7 +91,7 @@ def herd(
 def worker(listener: int, flags: int, number: int) -> subprocess.Popen[bytes]:
     """A process that watches the listener; it does so when this returns."""
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", WORKER, str(listener), str(flags), str(number)],
+        [sys.executable, "-I", "-S", "-c", HERD_WORKER, str(listener), str(flags), str(number)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
