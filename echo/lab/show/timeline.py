@@ -18,7 +18,18 @@ from typing import Any, NamedTuple
 
 from echo.lab.record.calls import Events
 from echo.lab.record.phase import OFTEN
-from echo.lab.show.paper import EDGE, GAP, LETTER, Drawing, Sheet, disc, entry_width, flow, plate
+from echo.lab.show.paper import (
+    EDGE,
+    GAP,
+    LETTER,
+    SMALL,
+    Drawing,
+    Sheet,
+    disc,
+    entry_width,
+    flow,
+    plate,
+)
 from echo.lab.show.steps import EPOLL_LANE, Step, people, steps_of
 from echo.lab.words import amount, in_order
 
@@ -275,11 +286,10 @@ def inside(sheet: "Sheet", step: Step, x: float, y: float) -> None:
         else:
             sheet.text(x, y + 3, text, anchor="center", ink=ink)
         return
-    size = 8
-    long = len(text) * 5.0 + 2
+    long = len(text) * 5.3 + 2
     if step.kind == "wait":
         sheet.box(x - 5.5, y - long / 2, 11, long, "plate")
-    sheet.text(x + 3, y, text, anchor="center", ink=ink, upright=True, size=size)
+    sheet.text(x + 3, y, text, anchor="center", ink=ink, upright=True, size=SMALL)
 
 
 def mark(answer: int) -> str:
