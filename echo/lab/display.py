@@ -87,10 +87,8 @@ class Verdict(Shown):
 
     def __init__(self, kind: str, lines: Sequence[Line]):
         self.kind = kind
-        signed = (
-            escaped(f"{SIGNS[one.kind]} {one.text}" if one.kind else one.text) for one in lines
-        )
-        super().__init__("\n".join(one.text for one in lines), block(kind, "\n".join(signed)))
+        signed = "\n".join(map(signed_html, lines)).lstrip("\n")
+        super().__init__("\n".join(one.text for one in lines), block(kind, signed))
 
 
 def signed_html(line: Line) -> str:

@@ -62,10 +62,10 @@ def source(shown: Any) -> Shown:
 
 
 def diff(old: Any, new: Any, whole: bool = False) -> Shown:
-    """Two pieces of code side by side: what differs, with three lines around it.
+    """Two pieces of code in one: what differs, with three lines around it.
 
-    `whole` shows every line.  Where there is no room for two columns, new lines stand below
-    old ones.  Raises TypeError for what has no source.
+    `whole` shows every line.  New lines stand below old ones; beside them where the page has
+    room for two columns.  Raises TypeError for what has no source.
     """
     before, after = piece(old), piece(new)
     return Shown(diff_text(before, after, whole), diff_html(before, after, whole))
@@ -105,43 +105,45 @@ def source_html(one: Piece) -> str:
     body = "".join(
         line_html(f"{number:{wide}} ", line) for number, line in enumerate(lines, one.first)
     )
-    return f'{code_style()}<pre class="echo-source" {LEFT}>{body}</pre>'
+    return f'{code_style()}<pre class="echo-source">{body}</pre>'
 
 
 def diff_html(old: Piece, new: Piece, whole: bool = False) -> str:
-    """A table of two columns; a row is a run of lines that are the same, or that differ."""
+    """Blocks of lines that are the same, gone or new, each line with its number in either file.
+
+    They stand one below the other; the style sheet puts gone and new side by side, where there
+    is room for both.
+    """
     was, now = lines_of(old.text), lines_of(new.text)
     if was == now:
         return f"<p>{escaped(diff_text(old, new))}</p>"
     wide = len(str(max(old.first + len(was), new.first + len(now)) - 1))
+    blank = " " * wide
 
-    def cell(kind: str, mark: str, first: int, lines: Iterable[str]) -> str:
-        body = "".join(
-            line_html(f"{number:{wide}} {mark} ", line) for number, line in enumerate(lines, first)
-        )
-        return f'<td class="{kind}" {TOP}><pre {LEFT}>{body}</pre></td>'
+    def lines(mark: str, before: Iterable[Any], after: Iterable[Any], code: list[str]) -> str:
+        margins = map(f"{{:{wide}}} {{:{wide}}} {mark} ".format, before, after)
+        return "".join(map(line_html, margins, code))
+
+    def block(kind: str, body: str) -> str:
+        return f'<pre class="{kind}" style="{BLOCK_LOOKS[kind]}">{body}</pre>' if body else ""
 
     names = f"- {old.name}", f"+ {new.name}"
-    heads = "".join(f"<th {LEFT}>{escaped(name)}</th>" for name in names)
-    rows = [f"<tr>{heads}</tr>"]
+    blocks = [block("names", f"<b>{escaped(chr(10).join(names))}\n</b>")]
     for number, group in enumerate(groups(was, now, whole)):
         if number:
-            rows.append(f'<tr><td class="cut" colspan="2" {LEFT}>...</td></tr>')
+            blocks.append(block("cut", "...\n"))
         for same, i, j, k, m in group:
-            left, right = was[i:j], now[k:m]
+            before, after = range(old.first + i, old.first + j), range(new.first + k, new.first + m)
             if same:
-                left, right = [*map(escaped, left)], [*map(escaped, right)]
-            else:
-                left, right = emphasized(left, right)
-            rows.append(
-                "<tr>"
-                + cell("same" if same else "gone", " " if same else "-", old.first + i, left)
-                + cell("same" if same else "new", " " if same else "+", new.first + k, right)
-                + "</tr>"
-            )
+                blocks.append(block("same", lines(" ", before, after, [*map(escaped, was[i:j])])))
+                continue
+            left, right = emphasized(was[i:j], now[k:m])
+            blocks.append(block("gone", lines("-", before, itertools.repeat(blank), left)))
+            blocks.append(block("new", lines("+", itertools.repeat(blank), after, right)))
     title = html.escape(f"{old.name} beside {new.name}")
-    table = f'<table aria-label="{title}" {FULL}>' + "\n".join(rows) + "</table>"
-    return f'{code_style()}<div class="echo-diff">{table}</div>'
+    body = "\n".join(filter(None, blocks))
+    group_of = f'role="group" aria-label="{title}"'
+    return f'{code_style()}<div class="echo-diff" {group_of}>{body}</div>'
 
 
 def groups(was: list[str], now: list[str], whole: bool) -> Iterator[list[Region]]:
@@ -248,32 +250,28 @@ def code_style() -> str:
 
 
 # Of a notebook that has not run yet, and so is not trusted, JupyterLab drops the style sheet but
-# not the attributes; it would align the columns to the right and break lines within words.
-TOP = 'style="vertical-align: top"'
-LEFT = 'style="text-align: left; word-break: normal"'
-FULL = 'style="table-layout: fixed; width: 100%"'
+# not the attributes.
+BLOCK_LOOKS = dict.fromkeys(("names", "same", "cut"), "margin: 0") | {
+    kind: f"margin: 0; color: {light('ink')}; background: {light(kind)}" for kind in ("gone", "new")
+}
 THEMED = ("paper", "ink", "faint", "gone", "new")
 
-# !important: JupyterLab aligns tables to the right and stripes their rows.
+# !important: JupyterLab has styles of its own, and the attributes are for light paper.
 # A line that is too long goes on below itself, right of where it began.
 CODE_STYLE = """<style>
 [data-jp-theme-light="false"] { DARK --echo-paper: var(--jp-layout-color0); }
 [data-jp-theme-light="true"] { --echo-paper: var(--jp-layout-color0); }
-.echo-source, .echo-diff pre, .echo-diff th, .echo-diff td { color: $ink !important;
-  font: 12px/1.45 monospace !important; text-align: left !important; }
-.echo-source, .echo-diff table { background: $paper !important; }
-.echo-source { --hang: 5; margin: 0 !important; padding: .5em 0 !important; }
-.echo-diff { --hang: 8; container-type: inline-size; }
-.echo-diff table { border-collapse: collapse; margin: 0; }
-.echo-diff tr { background: none !important; }
-.echo-diff :is(th, td) { padding: 0; vertical-align: top; max-width: none; border: 0; }
-.echo-diff th, .echo-diff .cut { padding: .4em .5em; }
-.echo-diff th { font-weight: bold !important; }
+.echo-source, .echo-diff pre { color: $ink !important; margin: 0 !important;
+  font: 12px/1.45 monospace !important; text-align: left; border: 0; padding: 0; }
+.echo-source, .echo-diff, .echo-diff pre { background: $paper !important; }
+.echo-source, .echo-diff { padding: .5em 0 !important; }
+.echo-source { --hang: 5; }
+.echo-diff { --hang: 11; container-type: inline-size; }
+.echo-diff :is(.names, .cut) { padding: .4em .5em; }
 .echo-diff .cut { color: $faint !important; }
-.echo-diff pre { background: none !important; margin: 0; padding: 0; border: 0; }
-.echo-diff .gone .line { background: $gone; }
-.echo-diff .new .line { background: $new; }
-.echo-diff b { text-decoration: underline; }
+.echo-diff .gone { background: $gone !important; }
+.echo-diff .new { background: $new !important; }
+.echo-diff pre b { text-decoration: underline; }
 :is(.echo-source, .echo-diff) .line { display: block; white-space: pre-wrap;
   overflow-wrap: anywhere; padding-right: .5em;
   padding-left: calc((1 + var(--hang) + var(--in, 0)) * 1ch);
@@ -282,8 +280,9 @@ CODE_STYLE = """<style>
 .echo-source .keyword { font-weight: bold; }
 .echo-source .comment { color: $faint; font-style: italic; }
 WORDS
-@container (max-width: 84em) {
-  .echo-diff :is(th, td) { display: block; }
-  .echo-diff .same + .same { display: none; }
+@container (min-width: 1250px) {
+  .echo-diff .gone:has(+ .new) { float: left; width: 50%; clear: both; }
+  .echo-diff .gone + .new { margin-left: 50% !important; }
+  .echo-diff .new + pre { clear: both; }
 }
 </style>"""

@@ -77,7 +77,10 @@ def table_html(
                 for number, cell in enumerate(cells)
             )
         )
-    body = "\n".join(f"<tr>{line}</tr>" for line in lines)
+    # Stripes, as JupyterLab has them, would cut in two what spans several rows.
+    spanned = any(cell_of(word).rows > 1 for row in rows for word in row)
+    opening = '<tr style="background: none">' if spanned else "<tr>"
+    body = "\n".join(f"{opening}{line}</tr>" for line in lines)
     caption = f"<caption {LEFT}><b>{escaped(title)}</b></caption>"
     table = f'<table style="margin: 0 0 1em">{caption}\n{body}\n</table>'
     return f'<div style="overflow-x: auto">{table}</div>'

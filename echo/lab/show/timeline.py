@@ -35,9 +35,10 @@ from echo.lab.words import amount, in_order
 
 COLUMN = 18  # of one call
 LANE = 38  # of one client
-PER_ROW = 30  # columns side by side; what is longer goes on below
-MOST_STEPS = 60  # in one figure, shared by its tapes
+PER_ROW = 28  # columns side by side, in a window of 1280 pixels; what is longer goes on below
+MOST_STEPS = 56  # in one figure, shared by its tapes
 MOST_LANES = 12
+LONGEST_LABEL = 18  # letters: "clients 12 to 1000"
 
 
 # -- timeline ----------------------------------------------------------------------------------
@@ -133,7 +134,7 @@ def panels_of(named: Mapping[str, list[Step]], left_out: Mapping[str, int]) -> l
         for first in range(0, max(len(steps), 1), PER_ROW):
             end = min(first + PER_ROW, len(steps))
             last = f" ... {more(left_out[name])}" if left_out[name] and end == len(steps) else ""
-            title = f"{name}{', continued' if first else ''}{last}"
+            title = f"{name}{', continued' if first else ''}{last}".removeprefix(", ")
             panel = Strip(title, steps, first, end)
             if rows[-1] and panel.width() > room:
                 rows.append([])
@@ -169,7 +170,9 @@ def timeline_svg(named: Mapping[str, list[Step]], left_out: Mapping[str, int]) -
     row_of = {lane: min(number, MOST_LANES - 1) for number, lane in enumerate(lanes)}
     labels = lanes[:MOST_LANES]
     if len(lanes) > MOST_LANES:
-        labels[-1] = people(lanes[MOST_LANES - 1 :])
+        rest = lanes[MOST_LANES - 1 :]
+        told = people(rest)
+        labels[-1] = told if len(told) <= LONGEST_LABEL else amount(len(rest), "client")
     margin = EDGE + max(map(len, labels)) * LETTER + 6
     rows = panels_of(named, left_out)
     legend = legend_of([step for steps in named.values() for step in steps])
