@@ -11,7 +11,7 @@ from tests.paths import ROOT
 PLACE = re.compile(r"(?<![\w.])/(root|work|opt|home/\w+|Users/\w+)/\w")
 REGISTRY = re.compile(r"\b(pypi|pythonhosted|npmjs|anaconda|deb\.debian)\.(org|com)\b")
 IN_NOTEBOOKS = re.compile(r"/tmp/|site-packages")
-SHORT = ("tests/", "tools/", "benchmarks/")
+SHORT = ("echo/", "tests/", "tools/", "benchmarks/")
 KEEPS_BLANKS = {"sanitize.cfg"}  # an empty replacement is written as one blank
 
 

@@ -21,7 +21,7 @@ from echo.lab.conformance.catalog import REQUIREMENTS, Requirement, title, up_to
 from echo.lab.conformance.subject import Failed
 from echo.lab.conformance.verdict import examine, is_stub, put, report
 from echo.lab.run.process import NotAsked, Process, Unusable
-from echo.lab.run.program import ENDS, Parser, adopt, end_all, interrupt
+from echo.lab.run.program import Parser, leaving_nobody
 
 PROGRAM = "python -m echo.lab.conformance"
 IMPORT = 10  # seconds after which a file that is imported still runs, and is no module
@@ -46,22 +46,18 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Exit code; whatever was started has ended by then."""
     options = arguments()
-    for number in ENDS:
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup(1)
-            signal.signal(number, interrupt)
-    adopt()
+    file = options.file
     try:
-        asked = chosen(options.until)
-        judge = judge_of_file(options.file) if options.file else judge_of_command(options.command)
-        return print_verdict(asked, judge)
+        with leaving_nobody():
+            asked = chosen(options.until)
+            judge = judge_of_file(file) if file else judge_of_command(options.command)
+            return print_verdict(asked, judge)
     except Unusable as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{PROGRAM}: interrupted", file=sys.stderr)
         return 130
-    finally:
-        end_all()
 
 
 def chosen(until: str | None) -> list[Requirement]:

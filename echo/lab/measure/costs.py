@@ -31,7 +31,6 @@ import resource
 import select
 import shlex
 import socket
-import struct
 import subprocess
 import sys
 import time
@@ -40,6 +39,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from echo.lab.run.clients import reset_when_closed
 from echo.lab.run.crowd import SPARE
 from echo.lab.run.faults import more_descriptors
 from echo.lab.run.process import Process
@@ -254,9 +254,9 @@ def steady(pid: int) -> int:
 
 
 def client(address: tuple[str, int]) -> socket.socket:
-    """A client that leaves no connection in TIME_WAIT: it will reset (socket(7), SO_LINGER)."""
+    """A client that leaves no connection in TIME_WAIT."""
     sock = socket.create_connection(address, timeout=5)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    reset_when_closed(sock)
     return sock
 
 

@@ -33,10 +33,15 @@ def listen(backlog: int = socket.SOMAXCONN) -> socket.socket:
     return listener
 
 
+def reset_when_closed(sock: socket.socket) -> None:
+    """From now on close() sends RST, not FIN, and leaves no TIME_WAIT (socket(7), SO_LINGER)."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 def reset(sock: socket.socket) -> None:
-    """Leave without a goodbye: close() sends RST instead of FIN (socket(7), SO_LINGER)."""
+    """Leave without a goodbye."""
     if sock.fileno() >= 0:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reset_when_closed(sock)
         sock.close()
 
 

@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import time
+from collections.abc import Iterator
 
 from echo.lab.kernel.processes import parent_of, pids
 from echo.lab.run.rest import PATIENCE
@@ -45,3 +46,19 @@ def interrupt(number: int, frame: object) -> None:
     for other in ENDS:
         signal.signal(other, signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def leaving_nobody() -> Iterator[None]:
+    """A signal that ends us is a KeyboardInterrupt inside; whoever we started has ended after it.
+
+    SIGHUP stays ignored where nohup(1) has had it ignored.
+    """
+    for number in ENDS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, interrupt)
+    adopt()
+    try:
+        yield
+    finally:
+        end_all()

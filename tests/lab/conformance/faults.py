@@ -80,6 +80,12 @@ SHARED = [
     ),
     Mutation(
         "select_server",
+        "if conn.unsent or conn.eof else READ",
+        "if conn.unsent or conn.eof else 0",
+        "sends_back_what_it_receives",
+    ),
+    Mutation(
+        "select_server",
         "del connections[fd]\n                conn.sock.close()",
         "del connections[fd]",
         "closes_when_the_client_has_finished",
