@@ -227,7 +227,7 @@ def picture(shown: Curve) -> str:
                 0.02,
                 f"gray: recorded on {MACHINE}",
                 ha="right",
-                size=8,
+                size=8.5,
                 color=light("faint"),
             )
         return curve_svg(figure)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from echo.lab.display import Shown, escaped, light
 
-LEFT = 'style="text-align: left"'  # JupyterLab aligns tables to the right
+LEFT = 'style="text-align: left"'
 # Ink and paper of a cell that has a look: its words say the same.
 CELL_LOOKS = {
     "work": ("paper", "work"),
@@ -112,23 +112,27 @@ def head_html(cell: Cell, scope: str) -> str:
         return "<td></td>"
     if cell.rows > 1 or cell.columns > 1:
         scope += "group"
-    return f'<th scope="{scope}"{spans(cell)} {LEFT}>{escaped(cell.text)}</th>'
+    return f'<th scope="{scope}"{attributes(cell)}>{escaped(cell.text)}</th>'
 
 
 def cell_html(cell: Cell) -> str:
     first, *others = map(escaped, cell.text.split("\n"))
     if cell.look or others:
         first = f"<b>{first}</b>" if first else ""
-    style = "text-align: left"
+    return f"<td{attributes(cell)}>{'<br>'.join([first, *others])}</td>"
+
+
+def attributes(cell: Cell) -> str:
+    """How far it reaches, and how it looks."""
+    rows = f' rowspan="{cell.rows}"' if cell.rows > 1 else ""
+    columns = f' colspan="{cell.columns}"' if cell.columns > 1 else ""
+    style = "text-align: left"  # JupyterLab aligns tables to the right
     if cell.look:
         ink, paper = map(light, CELL_LOOKS[cell.look])
         style += f"; color: {ink}; background: {paper}"
-    return f'<td{spans(cell)} style="{style}">{"<br>".join([first, *others])}</td>'
-
-
-def spans(cell: Cell) -> str:
-    rows = f' rowspan="{cell.rows}"' if cell.rows > 1 else ""
-    return rows + (f' colspan="{cell.columns}"' if cell.columns > 1 else "")
+    elif cell.rows > 1:  # it lies over rows, which have papers of their own
+        style += "; background: var(--jp-layout-color0)"
+    return f'{rows}{columns} style="{style}"'
 
 
 def legend_text(words: Mapping[str, str]) -> str:
