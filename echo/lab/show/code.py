@@ -271,7 +271,7 @@ CODE_STYLE = """<style>
 .echo-diff .cut { color: $faint !important; }
 .echo-diff .gone { background: $gone !important; }
 .echo-diff .new { background: $new !important; }
-.echo-diff pre b { text-decoration: underline; }
+.echo-diff :is(.gone, .new) b { text-decoration: underline; }
 :is(.echo-source, .echo-diff) .line { display: block; white-space: pre-wrap;
   overflow-wrap: anywhere; padding-right: .5em;
   padding-left: calc((1 + var(--hang) + var(--in, 0)) * 1ch);
