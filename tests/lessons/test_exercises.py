@@ -12,6 +12,7 @@ import pytest
 from nbclient import NotebookClient
 
 from echo.lab import check_answer, check_function, predicted
+from echo.lab.display import light
 from tests.paths import LESSONS, ROOT
 
 WRONG_ANSWERS = ROOT / "tests/lessons/wrong_answers"
@@ -38,8 +39,9 @@ def parts(notebook):
 
 
 def said(cell):
+    """What a cell prints, the words of its verdict, or its error."""
     return "".join(
-        output.text if output.output_type == "stream" else f"{output.get('evalue')}"
+        output.get("text") or output.get("data", {}).get("text/plain") or f"{output.get('evalue')}"
         for output in cell.outputs
     )
 
@@ -104,20 +106,28 @@ def test_nothing_is_left_behind(answers):
 @pytest.mark.parametrize(
     ("guess", "value", "said"),
     [
-        (..., 2, "2. You had not guessed."),
-        (2, 2, "2, as you said."),
-        ((3, 7), [3, 7], "[3, 7], as you said."),
-        ("A part ", "a part", "'a part', as you said."),
-        ("true", True, "True, as you said."),
-        ("hello", b"hello", "b'hello', as you said."),
-        (1, 2, "2, not 1 as you said."),
-        (1, True, "True, not 1 as you said."),
-        (None, 0, "0, not None as you said."),
+        (..., 2, "2"),
+        (2, 2, "✓ 2, as you said."),
+        ((3, 7), [3, 7], "✓ [3, 7], as you said."),
+        ("A part ", "a part", "✓ 'a part', as you said."),
+        ("true", True, "✓ True, as you said."),
+        ("hello", b"hello", "✓ b'hello', as you said."),
+        (1, 2, "✗ 2, not 1 as you said."),
+        (1, True, "✗ True, not 1 as you said."),
+        (None, 0, "✗ 0, not None as you said."),
     ],
 )
 def test_prediction_is_held_against_what_was_measured(guess, value, said):
     """Brackets, capitals and quotes are no part of it; True is not 1."""
     assert repr(predicted(guess, value)) == said
+
+
+def test_a_prediction_is_seen_to_be_right_or_wrong():
+    """By color and by sign; one that was not made has neither."""
+    right, wrong, none = (predicted(guess, 2)._repr_html_() for guess in (2, 3, ...))
+    assert f"background: {light('new')}" in right
+    assert f"background: {light('gone')}" in wrong
+    assert none is None
 
 
 def stub(data):

@@ -17,14 +17,15 @@ LAB = sorted(ECHO.glob("lab/**/*.py"))
 ROOMS = {
     "words": "",
     "notebook": "",
+    "display": "notebook",
     "system": "notebook",
     "zoo": "",  # but the files of echo that it changes
     "kernel": "words",
     "run": "kernel words notebook",
     "record": "run kernel words",
-    "conformance": "run kernel words",
-    "show": "record kernel words",
-    "exercises": "conformance record run kernel words zoo",
+    "conformance": "run kernel words display",
+    "show": "record kernel words display",
+    "exercises": "conformance record run kernel words display zoo",
     "measure": "show record run kernel words",
 }
 OF_ECHO = {

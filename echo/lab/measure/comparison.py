@@ -27,7 +27,14 @@ from echo.lab.run.faults import more_descriptors, renumbered
 from echo.lab.run.rest import at_work, settle_patiently
 from echo.lab.run.server import Server, name_of, start
 from echo.lab.run.threads import Crashed
-from echo.lab.show.tables import Table, legend_html, legend_text, table_html, table_text
+from echo.lab.show.tables import (
+    Table,
+    legend_html,
+    legend_text,
+    marked_cells,
+    table_html,
+    table_text,
+)
 
 FEW, MANY = 10, 1000  # idle clients
 HIGH = 2048  # clients of ours get descriptors from here on: the low ones are for the server
@@ -56,7 +63,9 @@ class Comparison(Table):
         text = f"{table_text(heads, cells)}\n\n{legend_text(COLUMNS)}"
         markup = [
             table_html(
-                "The servers so far", heads, cells, lambda _, word: word in COMPARISON_WARNED
+                "The servers so far",
+                heads,
+                marked_cells(heads, cells, lambda _, word: word in COMPARISON_WARNED),
             ),
             legend_html(COLUMNS),
         ]

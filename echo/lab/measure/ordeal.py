@@ -31,7 +31,14 @@ from echo.lab.run.clients import reset
 from echo.lab.run.faults import Flood
 from echo.lab.run.rest import GIVES_UP, LOOKS, at_work, settle
 from echo.lab.run.server import Server, name_of, start
-from echo.lab.show.tables import Table, legend_html, legend_text, table_html, table_text
+from echo.lab.show.tables import (
+    Table,
+    legend_html,
+    legend_text,
+    marked_cells,
+    table_html,
+    table_text,
+)
 
 SMALL_BUFFER = (
     16 * 1024
@@ -78,7 +85,7 @@ class Ordeal(Table):
                 for name, row in rows.items()
             ]
             texts.append(f"{question}\n\n{table_text(heads, cells)}")
-            markups.append(table_html(question, heads, cells, alarming))
+            markups.append(table_html(question, heads, marked_cells(heads, cells, alarming)))
         legend = {name: inspect.getdoc(client) or "" for name, client in CLIENTS.items()}
         texts.append(legend_text(legend))
         markups.append(legend_html(legend))
