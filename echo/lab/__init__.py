@@ -45,6 +45,8 @@ NAMES = {
     "series": ["map_of_the_series"],
     "show": ["diff", "source"],
     "sockets": ["interest_list", "listen", "sent_again", "state", "states", "until", "waiting"],
+    "stages.beside": ["beside_redis"],
+    "stages.verdict": ["check_stage"],
     "stepper": ["Stepper"],
     "trace": ["Tape"],
 }

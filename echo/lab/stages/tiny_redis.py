@@ -16,7 +16,7 @@ import tempfile
 import time
 
 from echo.lab.process import NotAsked
-from echo.lab.stages.talk import SMALL, Conversation, Speaker, Stages
+from echo.lab.stages.talk import SMALL, Conversation, Speaker, Stages, cut
 
 STAGES = Stages()
 LARGE = b"x" * 1_000_000
@@ -38,8 +38,22 @@ def bulk(word: bytes) -> bytes:
     return b"$%d\r\n%s\r\n" % (len(word), word)
 
 
+def send(client: Speaker, *words: bytes) -> None:
+    """A command; in the conversation it stands as a person would type it."""
+    client.note("sends     " + " ".join(map(typed, words)))
+    try:
+        client.sock.sendall(command(*words))
+    except OSError as error:
+        client.subject.fail(f"{client.name} cannot send: {error.strerror or error}")
+
+
+def typed(word: bytes) -> str:
+    text = word.decode("ascii", errors="replace")
+    return text if text.isascii() and text.isprintable() and text.split() == [text] else cut(word)
+
+
 def ask(client: Speaker, words: list[bytes], answer: bytes) -> None:
-    client.says(command(*words))
+    send(client, *words)
     client.gets_bytes(answer)
 
 
@@ -58,7 +72,8 @@ def answers_ping(redis: Conversation) -> None:
 def answers_every_command_of_a_piece(redis: Conversation) -> None:
     """Commands that come in one piece are all answered, in their order: that is pipelining."""
     client = redis.connect()
-    client.says(command(b"ECHO", b"one") + command(b"PING") + command(b"ECHO", b"two"))
+    client.note("sends     ECHO one, PING and ECHO two, in one piece")
+    client.says_quietly(command(b"ECHO", b"one") + command(b"PING") + command(b"ECHO", b"two"))
     client.gets_bytes(b"$3\r\none\r\n+PONG\r\n$3\r\ntwo\r\n")
 
 
@@ -101,7 +116,7 @@ def goes_on_after_an_error(redis: Conversation) -> None:
     no command at all, `*many\r\n`, may be dropped, but no other."""
     client = redis.connect()
     for words in ([b"FLY"], [b"GET"], [b"SET", b"k"], [b"SET", b"k", b"v", b"PX", b"soon"]):
-        client.says(command(*words))
+        send(client, *words)
         client.gets_one(lambda line: line.startswith("-ERR ") and line[-1] == "\r", "'-ERR ...'")
         ask(client, [b"PING"], b"+PONG\r\n")
     redis.connect().says(b"*many\r\n")
@@ -118,7 +133,7 @@ def forgets_in_time(redis: Conversation) -> None:
     began = time.monotonic()
     ask(client, [b"SET", b"k", b"v", b"PX", b"150"], b"+OK\r\n")
     ask(client, [b"SET", b"k2", b"v", b"px", b"60000"], b"+OK\r\n")
-    client.says(command(b"GET", b"k"))
+    send(client, b"GET", b"k")
     early = client.line()[0]
     if time.monotonic() - began < LASTS and early != "$1\r":
         client.expected("b'$1\\r\\nv\\r\\n', at once", repr(early))
@@ -138,7 +153,8 @@ def answers_more_than_it_keeps(redis: Conversation) -> None:
     whatever portions, although no event tells of a command that has already been read."""
     client = redis.connect()
     large(client)
-    client.says(command(b"GET", b"k") * COPIES)
+    client.note(f"sends     GET k {COPIES} times, in one piece")
+    client.says_quietly(command(b"GET", b"k") * COPIES)
     client.gets_bytes(bulk(LARGE) * COPIES, "16 answers of a megabyte")
 
 
@@ -148,8 +164,8 @@ def serves_others_meanwhile(redis: Conversation) -> None:
     all of it."""
     one, slow = redis.connect(), redis.connect()
     large(one)
-    slow.says(command(b"GET", b"k") * COPIES)
-    slow.note("does not read")
+    slow.note(f"sends     GET k {COPIES} times, and does not read")
+    slow.says_quietly(command(b"GET", b"k") * COPIES)
     redis.settle()
     ask(one, [b"PING"], b"+PONG\r\n")
     slow.note("reads")

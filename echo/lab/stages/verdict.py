@@ -66,9 +66,9 @@ def put(stage: Stage, server: Server | Process) -> None:
     except Failed as error:
         failure = error
     finally:
+        ended = server.end()  # while its clients are there: it sleeps for one of them
         for talker in conversation.talkers:
             talker.sock.close()
-        ended = server.end()
     if failure is not None:
         raise Failed(f"{failure}" if ended else f"{failure}\n{DEAF}")
     if not ended:

@@ -455,7 +455,7 @@ CHAT: dict[str, Broken] = {
             change(
                 "            if fd == listener.fileno():\n",
                 "            if fd == listener.fileno() and len(room) >= 100:\n"
-                "                poller.unregister(listener)\n"
+                "                poller.modify(listener, 0)\n"
                 "            elif fd == listener.fileno():\n",
             ),
             change(WELCOME, WELCOME + "                    break\n"),

@@ -34,7 +34,7 @@ STOP = "        if words is None:\n            return\n"
 
 def override(name: str, body: str) -> Change:
     """A method of Connection that the caller does in another way."""
-    return change("    def lost(self):\n", f"    def {name}:\n{body}\n    def lost(self):\n")
+    return change("    def sent(self, ", f"    def {name}:\n{body}\n    def sent(self, ")
 
 
 REDIS: dict[str, Broken] = {
@@ -205,11 +205,11 @@ REDIS: dict[str, Broken] = {
     ),
     "sleeps_until_it_is_time": Broken(
         "forgets in time",
-        "Answers, when the time is over, the client that has set it.",
+        "Waits until the time is over, and then answers the client that has set it.",
         (
             change(
                 "            store[key] = value, time.monotonic() + int(ms) / 1000\n",
-                "            time.sleep(int(ms) / 1000)\n",
+                "            for _ in range(int(ms)):\n                time.sleep(0.001)\n",
             ),
         ),
     ),
@@ -317,7 +317,7 @@ REDIS: dict[str, Broken] = {
             change(
                 "            if fd == listener.fileno():\n",
                 "            if fd == listener.fileno() and len(callers) >= 30:\n"
-                "                poller.unregister(listener)\n"
+                "                poller.modify(listener, 0)\n"
                 "            elif fd == listener.fileno():\n",
             ),
             change(REGISTER, REGISTER + "                    break\n"),

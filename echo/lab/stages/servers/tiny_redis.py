@@ -26,10 +26,6 @@ class Caller(Connection):
         super().sent(count)
         work(self)  # there is room again
 
-    def lost(self):
-        super().lost()
-        self.rest = b""
-
 
 def serve(listener):
     listener.setblocking(False)
