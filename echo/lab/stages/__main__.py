@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from echo.lab import process
-from echo.lab.background import start
+from echo.lab.background import Server, start
 from echo.lab.conformance import is_stub
 from echo.lab.judge import ENDS, Parser, interrupt, serve_of
 from echo.lab.process import Process, Unusable
@@ -81,14 +81,14 @@ def ask(options: argparse.Namespace) -> Verdict:
     if options.command:
         Process(options.command).end()
 
-        def begin(stage: Stage) -> Process:
+        def begin(stage: Stage) -> Server | Process:
             return Process(options.command, stage.buffer)
     else:
         serve = serve_of(Path(options.file))
         if is_stub(serve):
             raise Unusable(f"not attempted yet: replace the ... in serve() of {options.file}")
 
-        def begin(stage: Stage):  # type: ignore[no-untyped-def, misc]
+        def begin(stage: Stage) -> Server | Process:
             return start(serve, buffer=stage.buffer)
 
     def tell(stage: Stage, what: str) -> None:

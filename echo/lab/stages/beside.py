@@ -1,7 +1,7 @@
 """Your Redis beside the real one: what redis-benchmark says of both, as a ratio."""
 
 import shutil
-from collections.abc import Callable
+from typing import Any
 
 from echo.lab.background import start
 from echo.lab.conformance import Failed, is_stub
@@ -12,7 +12,7 @@ from echo.lab.stages.tiny_redis import rates
 REAL = "redis-server --port {port} --bind 127.0.0.1 --save '' --appendonly no"
 
 
-def beside_redis(serve: Callable) -> None:
+def beside_redis(serve: Any) -> None:
     """Print how many requests redis-server answers in the time in which yours answers one.
 
     By redis-benchmark, with 50 clients and 16 commands of each on their way.  Where Redis is not

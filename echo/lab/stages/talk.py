@@ -19,21 +19,24 @@ MOMENT = 0.1  # seconds between two looks at a server that says nothing
 SHOWN = 14  # lines of a conversation that a failure shows
 
 
+Judge = Callable[["Conversation"], None]
+
+
 class Stage(NamedTuple):
     """One requirement: its place in the series, and the function that judges it."""
 
     number: int
     name: str  # the function's name, as words
     requirement: str  # its docstring: one sentence
-    judge: Callable[["Conversation"], None]
+    judge: Judge
     buffer: int | None  # bytes of the kernel's buffers, on both sides; None: the default
 
 
 class Stages(list[Stage]):
     """The stages of a series; a decorator adds one."""
 
-    def __call__(self, buffer: int | None = None) -> Callable[[Callable], Callable]:
-        def add(function: Callable) -> Callable:
+    def __call__(self, buffer: int | None = None) -> Callable[[Judge], Judge]:
+        def add(function: Judge) -> Judge:
             name = function.__name__.replace("_", " ")
             sentence = " ".join((function.__doc__ or "").split())
             self.append(Stage(len(self) + 1, name, sentence, function, buffer))

@@ -120,6 +120,7 @@ def goes_on_after_an_error(redis: Conversation) -> None:
         client.gets_one(lambda line: line.startswith("-ERR ") and line[-1] == "\r", "'-ERR ...'")
         ask(client, [b"PING"], b"+PONG\r\n")
     redis.connect().says(b"*many\r\n")
+    redis.settle()
     ask(client, [b"PING"], b"+PONG\r\n")
 
 
@@ -242,7 +243,7 @@ def program(redis: Conversation, name: str, *words: str) -> str:
     return said
 
 
-def wait(running: subprocess.Popen, redis: Conversation) -> bool:
+def wait(running: subprocess.Popen[bytes], redis: Conversation) -> bool:
     """Whether a program comes to its end; if it waits and the server sleeps, it never will."""
     deadline = time.monotonic() + LONGEST
     quiet = 0

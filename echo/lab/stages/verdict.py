@@ -59,6 +59,7 @@ def put(stage: Stage, server: Server | Process) -> None:
             raise Failed(server.crash)
         try:
             stage.judge(conversation)
+            conversation.settle()  # it may be about to crash
             if server.crash is not None:
                 conversation.fail()
         except OSError as error:
@@ -104,7 +105,7 @@ def judge(
     return Verdict(series, len(stages[:until]), len(stages), not_asked=tuple(not_asked))
 
 
-def examine(serve: Callable, stage: Stage) -> None:
+def examine(serve: Callable[..., Any], stage: Stage) -> None:
     """Put one stage to a function serve(listener).  Raises Failed or NotAsked."""
     put(stage, start(serve, buffer=stage.buffer))
 
