@@ -4,14 +4,17 @@ And right servers meet all stages however they are written: ours, a class, closu
 threads, and the real redis-server; as a function, as a file, as a command.
 """
 
+import ast
 import inspect
 import json
+import re
 import shutil
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from echo.lab import check_stage, start
@@ -240,3 +243,32 @@ def test_without_the_tools_a_stage_is_not_asked(monkeypatch, capsys):
 
 def test_a_verdict_is_one_line():
     assert Verdict("chat", 3, 11).progress() == "chat  ■■■□□□□□□□□  3 of 11 stages"
+
+
+# The lesson.
+
+
+def definitions(source):
+    """{name: what it is, without comments and the way it is written down}"""
+    return {
+        node.name: ast.unparse(node)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+
+
+def test_solutions_of_the_lesson_are_the_references():
+    """In their order, each in the place of an earlier one with its name."""
+    cells = nbformat.read(ROOT / "notebooks" / "10_your_server.ipynb", as_version=4).cells
+    found = {}
+    for cell in cells:
+        if cell.id.startswith(("room-", "redis-")) and cell.cell_type == "code":
+            found |= definitions(cell.source)
+        if cell.id.endswith("-hints"):
+            solution = cell.source.partition("<summary>Solution</summary>")[2]
+            found |= definitions(re.search(r"(?s)```python\n(.*?)```", solution)[1])
+    serves = {found["serve"], found["redis"].replace("def redis", "def serve")}
+    for series in SERIES:
+        for name, text in definitions(inspect.getsource(load(series))).items():
+            text = text.replace("LONGEST", "1000").replace("MOST", "1000000")
+            assert text in (serves if name == "serve" else {found[name]}), name

@@ -110,6 +110,7 @@ def redis(listener):
                 caller.send()
             if not caller.wanted():
                 del callers[fd]
+                poller.unregister(fd)
                 caller.sock.close()
 """
 
@@ -205,10 +206,11 @@ def take(guest, data):
     6: [
         (
             """
-def remove_those_who_left(room):
+def remove_those_who_left(room, poller):
     for fd, guest in room.items():
         if guest.eof:
             del room[fd]
+            poller.unregister(fd)
             guest.sock.close()
             tell_others(guest, f"* {guest.name} left")
 """,
@@ -216,9 +218,10 @@ def remove_those_who_left(room):
         ),
         (
             """
-def remove_those_who_left(room):
+def remove_those_who_left(room, poller):
     for guest in [guest for guest in room.values() if guest.eof]:
         del room[guest.fileno()]
+        poller.unregister(guest)
         guest.sock.close()
         tell_others(guest, f"* {guest.name} left")
 """,

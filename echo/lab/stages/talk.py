@@ -12,10 +12,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from echo.lab.conformance import BUFFER, Subject, Talker
-from echo.lab.kernel import tcp_table, unread
+from echo.lab.kernel import NotTold, sleeping, tcp_table, unread
+from echo.lab.process import Process
 
 SOON = 2.0  # seconds by which anything that works has happened
 MOMENT = 0.1  # seconds between two looks at a server that says nothing
+PATIENT = 15.0  # seconds by which a server that has nothing to do sleeps
+ENOUGH = 0.5  # seconds of a processor that nothing to do does not take
+LOOKS, PAUSE = 20, 0.01  # so often we look, so many seconds apart
+RESTLESS = 40  # times a second that it need not wake up; redis-server does ten times
 SHOWN = 14  # lines of a conversation that a failure shows
 
 
@@ -67,6 +72,32 @@ class Conversation(Subject):
         rests = self.settle(MOMENT)
         time.sleep(MOMENT)
         return rests and self.server.cpu() - before < 0.001
+
+    def awake(self) -> bool:
+        """Whether a thread of the server runs, or would like to: a busy machine may not let it."""
+        if isinstance(self.server, Process):
+            return "running" in self.server.where_is()
+        with contextlib.suppress(NotTold, ProcessLookupError):
+            return any(sleeping(tid) is None for tid in self.server.tids())
+        return False
+
+    def expect_asleep(self) -> None:
+        """Nothing happens, so sooner or later each thread sleeps, and goes on sleeping.
+
+        What is asked is whether it is awake, and not how much of a processor it has used: on a
+        machine with much to do a server that never sleeps may get next to nothing.
+        """
+        deadline, computed = time.monotonic() + PATIENT, self.server.cpu()
+        awake = [True] * LOOKS
+        while sum(awake) > LOOKS / 4:  # of the last LOOKS
+            time.sleep(PAUSE)
+            awake = [*awake[1:], self.awake()]
+            late = time.monotonic() > deadline or self.server.cpu() - computed > ENOUGH
+            self.expect(not late, "nothing happens, and yet the server is busy all the time")
+        slept, began = self.server.times_slept(), time.monotonic()
+        time.sleep(LOOKS * PAUSE)
+        often = (self.server.times_slept() - slept) / (time.monotonic() - began) > RESTLESS
+        self.expect(not often, "nothing happens, and yet the server wakes up all the time")
 
     def fail(self, *lines: str) -> None:
         if len(self.lines) > SHOWN:

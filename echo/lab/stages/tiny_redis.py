@@ -225,6 +225,7 @@ def program(redis: Conversation, name: str, *words: str) -> str:
     """What one of Redis's programs prints, asking this server."""
     if not shutil.which(name):
         raise NotAsked(f"{name} is not installed")
+    redis.settle()  # its child has the server's sockets for a moment: let it close the old ones
     argv = [name, "-h", "127.0.0.1", "-p", str(redis.server.address[1]), *words]
     with tempfile.TemporaryFile() as output:
         running = subprocess.Popen(

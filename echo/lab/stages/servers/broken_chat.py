@@ -39,6 +39,7 @@ GONE = """\
     while gone := [guest for guest in room.values() if guest.eof]:
         for guest in gone:
             del room[guest.fileno()]
+            poller.unregister(guest)
             guest.sock.close()
         for guest in gone:
             if guest.name:
@@ -48,6 +49,7 @@ ON_THE_WAY = """\
     for guest in room.values():
         if guest.eof:
             del room[guest.fileno()]
+            poller.unregister(guest)
             guest.sock.close()
             if guest.name:
                 tell_others(guest, f"* {guest.name} left")

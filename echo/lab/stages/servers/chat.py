@@ -41,7 +41,7 @@ def serve(listener):
                     say(guest, "name?")
             elif event & ~WRITE:
                 room[fd].receive()
-        remove_those_who_left(room)
+        remove_those_who_left(room, poller)
         send_what_is_owed(room, poller)
 
 
@@ -81,10 +81,11 @@ def hear(guest, line):
     tell_others(guest, f"* {line} joined")
 
 
-def remove_those_who_left(room):
+def remove_those_who_left(room, poller):
     while gone := [guest for guest in room.values() if guest.eof]:
         for guest in gone:
             del room[guest.fileno()]
+            poller.unregister(guest)
             guest.sock.close()
         for guest in gone:
             if guest.name:

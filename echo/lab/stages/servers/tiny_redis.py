@@ -46,6 +46,7 @@ def serve(listener):
                 caller.send()
             if not caller.wanted():
                 del callers[fd]
+                poller.unregister(fd)
                 caller.sock.close()
             elif caller.wanted() != caller.interest:
                 caller.interest = caller.wanted()
