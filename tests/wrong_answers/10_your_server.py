@@ -393,7 +393,7 @@ import time
         (
             WORK.format(
                 limit=" and len(caller.unsent) < HIGH_WATER",
-                before="Caller.sent = Connection.sent",
+                before="Caller.send = Connection.send",
                 after="",
             ),
             "FAIL  stage 8, answers more than it keeps",

@@ -246,7 +246,14 @@ CHAT: dict[str, Broken] = {
     "dies_of_a_reset": Broken(
         "lets everybody leave",
         "Does not expect recv() to raise an error.",
-        (override("receive(self)", "        self.received(self.sock.recv(65536))\n"),),
+        (
+            override(
+                "receive(self)",
+                "        data = self.sock.recv(65536)\n"
+                "        self.eof = not data\n"
+                "        take(self, data)\n",
+            ),
+        ),
     ),
     "dies_of_a_broken_pipe": Broken(
         "lets everybody leave",
@@ -373,8 +380,10 @@ CHAT: dict[str, Broken] = {
         "Sends all of it again when send() has taken a part.",
         (
             override(
-                "sent(self, count)",
-                '        self.unsent = b"" if count == len(self.unsent) else self.unsent\n',
+                "send(self)",
+                "        before = self.unsent\n"
+                "        super().send()\n"
+                "        self.unsent = before if self.unsent else self.unsent\n",
             ),
         ),
     ),

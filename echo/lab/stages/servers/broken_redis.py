@@ -34,7 +34,7 @@ STOP = "        if words is None:\n            return\n"
 
 def override(name: str, body: str) -> Change:
     """A method of Connection that the caller does in another way."""
-    return change("    def sent(self, ", f"    def {name}:\n{body}\n    def sent(self, ")
+    return change("\n\n\ndef serve(", f"\n\n    def {name}:\n{body}\n\ndef serve(")
 
 
 REDIS: dict[str, Broken] = {
@@ -66,7 +66,7 @@ REDIS: dict[str, Broken] = {
         "Answers one command for each recv(); the others wait for the next event.",
         (
             change(LOOP, "    for _ in range(bool(caller.rest)):\n"),
-            change("        work(self)  # there is room again\n", ""),
+            change("        work(self)  # perhaps there is room again\n", ""),
         ),
     ),
     "forgets_what_came_behind": Broken(
@@ -232,7 +232,7 @@ REDIS: dict[str, Broken] = {
     "leaves_commands_lying": Broken(
         "answers more than it keeps",
         "Stops answering when it owes much, and goes on when more commands come.",
-        (change("        work(self)  # there is room again\n", ""),),
+        (change("        work(self)  # perhaps there is room again\n", ""),),
     ),
     "forgets_the_rest": Broken(
         "answers more than it keeps",
@@ -259,8 +259,9 @@ REDIS: dict[str, Broken] = {
                 "        self.sock.setblocking(True)\n"
                 "        with contextlib.suppress(OSError):\n"
                 "            self.sock.sendall(self.unsent)\n"
-                "        self.sent(len(self.unsent))\n"
-                "        self.sock.setblocking(False)\n",
+                '        self.unsent = b""\n'
+                "        self.sock.setblocking(False)\n"
+                "        work(self)\n",
             ),
         ),
     ),

@@ -19,7 +19,14 @@ class Guest(Connection):
         self.name = None
         self.rest = b""  # the beginning of a line
 
-    def received(self, data):  # receive() hands over what recv() returned
+    def receive(self):
+        try:
+            data = self.sock.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.lost()
+            return
         self.eof = not data
         take(self, data)
 

@@ -17,14 +17,25 @@ class Caller(Connection):
         self.store = store  # key -> (value, when it ends), for all callers
         self.rest = b""  # received, and not yet answered
 
-    def received(self, data):
+    def receive(self):
+        try:
+            data = self.sock.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.lost()
+            return
         self.eof = not data
         self.rest += data
         work(self)
 
-    def sent(self, count):
-        super().sent(count)
-        work(self)  # there is room again
+    def send(self):
+        super().send()
+        work(self)  # perhaps there is room again
+
+    def lost(self):
+        super().lost()
+        self.rest = b""
 
 
 def serve(listener):
