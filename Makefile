@@ -25,28 +25,30 @@ lab: .venv  ## Open the first lesson in JupyterLab.
 test: .venv  ## Check everything: style, tests, and that every lesson shows what it stores.
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 	$(PY) -m pytest -n 4 tests  # most of them wait most of the time
 	$(PY) -m pytest --nbval notebooks
-	$(PY) tools/execute.py --check $(LESSONS)
+	$(PY) -m tools.execute --check $(LESSONS)
 
 browser: .venv  ## Do and see in JupyterLab what a learner does, and photograph every screen.
-	$(PY) tools/browser.py $(LESSONS) --out pictures
+	$(PY) -m tools.browser $(LESSONS) --out pictures
 
 lessons: .venv  ## Run every lesson and store what it shows.
-	$(PY) tools/execute.py $(LESSONS)
-	$(PY) tools/docs.py
+	$(PY) -m tools.execute $(LESSONS)
+	$(PY) -m tools.docs
 
 docs: .venv  ## Write what README.md and docs/ say about the lessons and the tests anew.
-	$(PY) tools/docs.py
+	$(PY) -m tools.docs
 
 site: .venv  ## Make static pages of the lessons in build/site, and check them.
 	@sh tools/setup.sh "$(PYTHON)" site docs/constraints.txt
 	rm -rf build/site
 	$(PY) -m sphinx -q -W --keep-going -E -c docs -d build/doctrees . build/site
-	$(PY) -m pytest --site build/site tests/test_site.py tests/test_environment.py
+	$(PY) -m pytest --site build/site tests/tools/test_site.py \
+	    tests/project/test_environment.py
 
 soak: .venv  ## Repeat what depends on time, ten times on a busy machine (up to 25 minutes).
-	$(PY) tools/soak.py
+	$(PY) -m tools.soak
 
 bench: .venv  ## Measure our servers beside others, in 9 minutes; QUICK=1: a look, in one.
 	$(PY) -m benchmarks.run $(if $(QUICK),--quick)

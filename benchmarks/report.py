@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.servers import BASES, C_EPOLL, HERE, SHORTEST, STREAMS, UVLOOP
-from echo.lab import curves
+from echo.lab.show import curves
+from tools.markdown import between, table
 
 README, PICTURE = HERE / "README.md", HERE / "picture.svg"
 BEGIN, END = "<!-- results: make bench writes this -->", "<!-- end of the results -->"
@@ -36,13 +37,13 @@ class Asked(NamedTuple):
 
 
 ASKED = [
-    Asked("epoll", FIRST, C_EPOLL, 0.85),
-    Asked("epoll", FIRST, UVLOOP, 0.95),
-    Asked("epoll", FIRST, STREAMS, 1.5),
-    Asked("epoll", "50 x 16 KiB", C_EPOLL, 0.85),
-    Asked("epoll", "50 beside 900 idle", C_EPOLL, 0.85),
+    Asked("epoll", FIRST, SHORTEST, 0.94),
+    Asked("epoll", "50 x 16 KiB", SHORTEST, 0.94),
+    Asked("epoll", "50 beside 900 idle", SHORTEST, 0.94),
+    Asked("epoll", FIRST, UVLOOP, 0.97),
     Asked("epoll", "bulk", UVLOOP, 1.0),
-    Asked("coroutine", FIRST, "epoll", 0.9),
+    Asked("poll", FIRST, SHORTEST, 0.9),
+    Asked("coroutine", FIRST, SHORTEST, 0.8),
 ]
 
 
@@ -95,7 +96,7 @@ def ordered(results: Results) -> list[str]:
 # -- words ------------------------------------------------------------------------------
 
 
-def table(results: Results) -> str:
+def rates(results: Results) -> str:
     """One row a server: rates in each scenario, processor time, system calls of an echo."""
     base = base_of(results)
     head = [
@@ -113,7 +114,7 @@ def table(results: Results) -> str:
         cells += [f"{seconds:.2f}" if seconds else NOTHING, share(results, FIRST, name, "kernel")]
         cells.append(f"{calls:.2f}" if calls else NOTHING)
         rows.append([label(results, name), *cells])
-    return markdown(head, rows)
+    return table(head, rows, range(1, len(head)))
 
 
 def share(results: Results, scenario: str, name: str, key: str) -> str:
@@ -145,7 +146,7 @@ def asked_table(results: Results) -> str:
         cells = [scenario, f"{least:.2f}", str(found or NOTHING), by_cpu, verdict]
         rows.append([f"{server} / {other}", *cells])
     head = ["compared", "scenario", "at least", "rate", "by CPU", "reached"]
-    return markdown(head, rows)
+    return table(head, rows, range(1, len(head)))
 
 
 def left_by_python(results: Results) -> str:
@@ -168,16 +169,10 @@ def left_by_python(results: Results) -> str:
     return "\n\n".join(
         [
             "What Python leaves to any server, and what ours makes of it:",
-            markdown(head, rows),
+            table(head, rows, range(1, len(head))),
             paragraph(said, f"{', '.join(spent)}."),
         ]
     )
-
-
-def markdown(head: list[str], rows: list[list[str]]) -> str:
-    numbers = [" --- ", *[" --: "] * (len(head) - 1)]
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
-    return "\n".join([lines[0], f"|{'|'.join(numbers)}|", *lines[1:]])
 
 
 def conditions(results: Results) -> str:
@@ -198,15 +193,15 @@ def conditions(results: Results) -> str:
 def legend(results: Results) -> str:
     """How to read the table."""
     return paragraph(
-        f"Rates, as multiples of {base_of(results)}: best round against best round, and in",
-        "brackets the least and the greatest ratio of a single round. Ours are bold. Processor",
-        f"time and system calls are those of {FIRST}.",
+        f"Rates, with {base_of(results)} as 1.00: best round against best round, and in brackets",
+        "the least and the greatest ratio of a single round. Ours are bold. Processor time and",
+        f"system calls are those of {FIRST}.",
     )
 
 
 def bottleneck(results: Results) -> str:
     """Who waited for whom: how busy the server's core was, and what the loads cost theirs."""
-    base = base_of(results)
+    base = C_EPOLL if C_EPOLL in results["servers"] else base_of(results)  # whom a load delays most
     head = ["how busy the server kept its core", base, "epoll", STREAMS]
     rows = []
     for scenario in results["runs"]:
@@ -226,7 +221,7 @@ def bottleneck(results: Results) -> str:
     if after and before:
         said.append(f"The system calls of an echo of our epoll server: {in_words(after)};")
         said.append(f"until its first client has left: {in_words(before)}.")
-    return "\n\n".join([markdown(head, rows), paragraph(*said)])
+    return "\n\n".join([table(head, rows, range(1, len(head))), paragraph(*said)])
 
 
 def in_words(counts: dict[str, float]) -> str:
@@ -242,21 +237,19 @@ def block(results: Results) -> str:
     parts = [
         conditions(results),
         legend(results),
-        table(results),
+        rates(results),
         f"![{alt(results)}]({PICTURE.name})",
         "What our servers are meant to reach:",
         asked_table(results),
         left_by_python(results),
         bottleneck(results),
     ]
-    return "\n\n".join(filter(None, [BEGIN, *parts, END]))
+    return "\n\n".join(filter(None, parts))
 
 
 def fill(text: str, results: Results) -> str:
     """README.md with these results in it."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{block(results)}{after}"
+    return between(text, BEGIN, END, block(results))
 
 
 def agreement(old: Results, new: Results) -> str:
@@ -293,7 +286,7 @@ def alt(results: Results) -> str:
         names = ", ".join(f"{name} {value:.2f}" for value, name in dict.fromkeys(shown))
         told.append(f"{scenario}: {names}")
     return (
-        f"Rates of echo servers as multiples of {base}, one panel a scenario, a mark for best "
+        f"Rates of echo servers with {base} as 1.00, one panel a scenario, a mark for best "
         "against best and a line for the spread. The fastest, our epoll server and the slowest: "
         f"{'; '.join(told)}."
     )
@@ -315,7 +308,7 @@ def drawn(results: Results) -> str:
         if (one := ratio(results, scenario, name, base))
     }
     most = 1.1 * max((one.best for one in found.values()), default=1)  # spreads may end beyond it
-    with rc_context(curves.STYLE | {"font.size": 9}):
+    with rc_context(curves.CURVE_STYLE | {"font.size": 9}):
         figure = Figure(figsize=(WIDTH, HEIGHT * len(names) + 1.1), layout="none")
         share = (0.99 - NAMES) / len(results["scenarios"])
         bottom, height = 0.42 / figure.get_figheight(), 0.62 / figure.get_figheight()
@@ -345,7 +338,7 @@ def drawn(results: Results) -> str:
             size=8,
             color=curves.FAINT,
         )
-        return re.sub(r"[ \t]+$", "", curves.svg(figure, alt(results)), flags=re.MULTILINE)
+        return re.sub(r"[ \t]+$", "", curves.curve_svg(figure, alt(results)), flags=re.MULTILINE)
 
 
 # -- files ------------------------------------------------------------------------------

@@ -17,10 +17,8 @@ import os
 import re
 import resource
 import shlex
-import signal
 import socket
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
@@ -32,10 +30,11 @@ from typing import Any, NamedTuple
 
 from benchmarks import report, servers
 from benchmarks.servers import Missing, Server
-from echo.lab import process
-from echo.lab.background import more_descriptors
-from echo.lab.judge import ENDS, interrupt
-from echo.lab.process import Process, Unusable
+from echo.lab.kernel import processes
+from echo.lab.run.clients import reset_when_closed
+from echo.lab.run.faults import more_descriptors
+from echo.lab.run.process import Process, Unusable
+from echo.lab.run.program import leaving_nobody
 
 PROGRAM = "make bench"
 RESULTS = servers.HERE / "results.json"
@@ -87,14 +86,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round, nothing is stored")
     options = parser.parse_args(arguments)
-    for number in ENDS:
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup(1)
-            signal.signal(number, interrupt)
-    process.adopt()
     os.environ["PYTHONPATH"] = str(servers.ROOT)  # where the servers find echo
     before = report.read(RESULTS)
     try:
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder, more_descriptors():
+        with (
+            leaving_nobody(),
+            tempfile.TemporaryDirectory(prefix="bench-") as folder,
+            more_descriptors(),
+        ):
             results = bench(Path(folder), options.quick)
     except Missing as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
@@ -102,9 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"{PROGRAM}: interrupted; nothing is stored", file=sys.stderr)
         return 130
-    finally:
-        process.end_all()
-    print("", report.table(results), "", report.asked_table(results), "", sep="\n")
+    print("", report.rates(results), "", report.asked_table(results), "", sep="\n")
     if options.quick:
         print("One short round tells little, so nothing is stored.")
         return 0
@@ -235,7 +232,7 @@ def measure(
 
 def modes(server: Process) -> tuple[int, int]:
     """Processor time of its processes so far, in user mode and in the kernel, in clock ticks."""
-    rows = [process.stat(pid) for pid in server.members()]  # proc_pid_stat(5), from the third on
+    rows = [processes.stat(pid) for pid in server.members()]  # proc_pid_stat(5), from the third on
     return sum(int(row[11]) for row in rows if row), sum(int(row[12]) for row in rows if row)
 
 
@@ -277,7 +274,7 @@ def idle_clients(address: tuple[str, int], count: int) -> Iterator[None]:
     try:
         for number in range(1, count + 1):
             client = socket.create_connection(address, timeout=PATIENCE)
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_when_closed(client)
             clients.append(client)
             if number % AT_ONCE == 0:
                 client.sendall(b"?")

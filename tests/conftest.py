@@ -4,14 +4,15 @@ import gc
 
 import pytest
 
-from echo.lab import background, conformance
+from echo.lab.conformance import subject
+from echo.lab.run import server as server_module
 from echo.ring import Ring
 
 WITHOUT_A_RING = {"test_floors", "test_house"}  # they read files
 
 
 def pytest_addoption(parser):
-    text = "interrupt every cell of a lesson instead of four (test_interrupt.py)"
+    text = "interrupt every cell of a lesson instead of four (test_stop_button.py)"
     parser.addoption("--every-cell", action="store_true", help=text)
     parser.addoption("--site", metavar="FOLDER", help="check these pages (test_site.py)")
 
@@ -20,15 +21,14 @@ def pytest_collection_modifyitems(config, items):
     if not config.getoption("--site"):
         skip = pytest.mark.skip(reason="make site builds the site and checks it")
         for item in items:
-            if item.module and item.module.__name__ == "test_site":
+            if item.path.stem == "test_site":
                 item.add_marker(skip)
     try:
         Ring().close()
     except OSError as error:
         skip = pytest.mark.skip(reason=error.strerror)
         for item in items:
-            runs = item.module.__name__ not in WITHOUT_A_RING if item.module else False
-            if runs and "io_uring" in item.name:
+            if item.path.stem not in WITHOUT_A_RING and "io_uring" in item.name:
                 item.add_marker(skip)
 
 
@@ -43,11 +43,11 @@ def collected():
     """What a server leaves open that crashes is closed here, and not in some other test."""
     yield
     gc.collect()
-    assert not background._servers  # nor does its thread stay, which the others would find
+    assert not server_module.servers  # nor does its thread stay, which the others would find
 
 
 @pytest.fixture
 def impatient(monkeypatch):
     """What never comes need not be waited for as long as what comes late."""
-    monkeypatch.setattr(conformance, "SOON", 0.4)
-    monkeypatch.setattr(conformance, "LATE", 1)
+    monkeypatch.setattr(subject, "SOON", 0.4)
+    monkeypatch.setattr(subject, "LATE", 1)

@@ -1,22 +1,23 @@
 """Write what the documents say about the lessons and the tests, from the lessons and the tests.
 
-    python tools/docs.py     # make docs; `make lessons` ends with it
+    python -m tools.docs     # make docs; `make lessons` ends with it
 
 - README.md: the table of what is checked, and the figure with the cell that draws it;
 - docs/glossary.md: the words that the lessons explain, in English and Chinese;
 - docs/teaching.md: the number that stands before each cell it names.
 
 Nothing is run but imports: the same files give the same bytes on every machine, in seconds.
-tests/test_docs.py fails while a document says something else.  It reads the stored lessons, so
-whatever changes them comes first.
+test_docs.py fails while a document says something else.  It reads the stored lessons, so whatever
+changes them comes first.
 """
 
 import ast
 import re
 import runpy
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,9 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.reader import NotJSONError
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools import ROOT
+from tools.markdown import between, table
+
 README, GLOSSARY, TEACHING = "README.md", "docs/glossary.md", "docs/teaching.md"
 FIGURE = "docs/figure.svg"
 SHOWN = ("03_select", "try-hello")  # the cell whose figure stands in the README
@@ -52,9 +55,9 @@ def lessons() -> list[Lesson]:
     return [Lesson(path) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
 
 
-def of_tests(name: str) -> Mapping[str, Any]:
-    """What a file of tests defines: the tables that it goes through."""
-    return runpy.run_path(str(ROOT / "tests" / f"{name}.py"))
+def of_tests(name: str) -> Any:
+    """A module of tests: it has the tables that it goes through."""
+    return import_module(f"tests.{name}")
 
 
 # -- what is checked ---------------------------------------------------------------------------
@@ -81,7 +84,8 @@ def told(tag: str) -> bool:
 
 
 def wrong_answers(lesson: Lesson) -> int:
-    wrong = of_tests(f"wrong_answers/{lesson.name}")["WRONG"]
+    path = ROOT / "tests/lessons/wrong_answers" / f"{lesson.name}.py"
+    wrong = runpy.run_path(str(path))["WRONG"]
     return sum(map(len, wrong.values()))
 
 
@@ -95,7 +99,9 @@ class Row(NamedTuple):
 
 ROWS = [
     Row("code cells, run in order", lambda one: len(one.code), "nbval"),
-    Row("stored outputs, compared", lambda one: outputs(one, True), "nbval; `execute.py --check`"),
+    Row(
+        "stored outputs, compared", lambda one: outputs(one, True), "nbval; `tools.execute --check`"
+    ),
     Row("not compared: a measured curve", lambda one: outputs(one, False), "`test_stored.py`"),
     Row("figures", lambda one: len(figures(one)), "nbval"),
     Row("of these with alt text", lambda one: sum(map(told, figures(one))), "`test_lessons.py`"),
@@ -112,12 +118,6 @@ ROWS = [
     Row("wrong answers, each told why", wrong_answers, "`test_exercises.py`"),
     Row("words with man page and 中文", lambda one: len(list(terms(one))), "`test_lessons.py`"),
 ]
-
-
-def table(head: list[str], rows: list[list[Any]], right: range = range(0)) -> str:
-    """In Markdown; `right`: the columns that hold numbers."""
-    rule = ["--:" if column in right else "---" for column in range(len(head))]
-    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in [head, rule, *rows])
 
 
 def checked() -> str:
@@ -138,37 +138,38 @@ def checked() -> str:
 
 def suite() -> Iterator[list[str]]:
     """A sentence each, with its numbers, and the test that would fail."""
-    matrix = of_tests("test_conformance")
-    asked, servers = len(matrix["ASKED"]), len(matrix["SERVERS"])
-    cannot = sum(map(len, matrix["CANNOT"].values()))
+    matrix = of_tests("lab.conformance.test_our_servers")
+    asked, servers = len(matrix.ASKED), len(matrix.SERVERS)
+    cannot = sum(map(len, matrix.CANNOT.values()))
     said = (
         f"{asked} requirements, those of the suite and one more, x {servers} servers = "
         f"**{asked * servers}** pairs, all tried; {cannot} are declared to be beyond a model, and "
         "must fail"
     )
-    yield [said, "`test_conformance.py`"]
+    yield [said, "`test_our_servers.py`"]
 
-    zoo = of_tests("test_zoo")
-    animals, caught = len(zoo["ANIMALS"]), len(zoo["CAUGHT"])
+    zoo = of_tests("lab.test_zoo")
+    animals, caught = len(zoo.ANIMALS), len(zoo.CAUGHT)
     said = (
         f"**{animals}** animals in the zoo: {caught} broken servers, each caught by the "
         f"requirement that is named for it, and {animals - caught} that must pass"
     )
     yield [said, "`test_zoo.py`"]
 
-    mutations = of_tests("test_mutations")
-    faults, harmless = len(mutations["FAULTS"]), len(mutations["HARMLESS"])
+    mutations = of_tests("lab.conformance.test_mutations")
+    faults, harmless = len(mutations.FAULTS), len(mutations.HARMLESS)
     said = (
         f"**{faults + harmless}** small changes in our own code, one at a time: {faults} that the "
         f"suite must catch, {harmless} that it must let pass, each with the reason"
     )
     yield [said, "`test_mutations.py`"]
 
-    others = len(of_tests("test_strangers")["COMMANDS"]) - 1  # one of them is ours
+    others = len(of_tests("lab.conformance.test_strangers").COMMANDS) - 1  # one of them is ours
     said = f"**{others}** servers of others, from asyncio to socat, and what became of each"
     yield [said, "`test_strangers.py`, `make soak`"]
 
-    planted = sum(line is not None for _, line in of_tests("test_browser")["FAULTS"].values())
+    faults = of_tests("tools.test_browser").FAULTS
+    planted = sum(line is not None for _, line in faults.values())
     said = (
         "every lesson in JupyterLab and Chromium, run twice, filled in, gone through with Tab and "
         f"judged by axe-core in both themes; and **{planted}** planted faults, each found"
@@ -176,7 +177,7 @@ def suite() -> Iterator[list[str]]:
     yield [said, "`test_browser.py`"]
 
     # Not to the last one: whoever adds a test need not change the README.
-    hundreds = sum(map(tests_in, (ROOT / "tests").glob("test_*.py"))) // 100 * 100
+    hundreds = sum(map(tests_in, (ROOT / "tests").rglob("test_*.py"))) // 100 * 100
     yield [f"more than **{hundreds}** test functions in all", "`make test`"]
 
 
@@ -265,8 +266,8 @@ def numbered(text: str) -> str:
         lesson.name: {cell.id: cell.execution_count for cell in lesson.code} for lesson in lessons()
     }
 
-    def renew(name: str) -> Callable[[re.Match], str]:
-        def renewed(found: re.Match) -> str:
+    def renew(name: str) -> Callable[[re.Match[str]], str]:
+        def renewed(found: re.Match[str]) -> str:
             if found[2] not in known.get(name, {}):
                 raise Refused(f"{TEACHING}: {name or 'no lesson'} has no code cell {found[2]!r}")
             return f"[{known[name][found[2]]}]{found[1]}`{found[2]}`"
@@ -279,22 +280,20 @@ def numbered(text: str) -> str:
 # -- the documents -----------------------------------------------------------------------------
 
 
-def between(text: str, mark: str, new: str) -> str:
-    """`text` with `new` between the two comments that carry the mark."""
-    begin, end = f"<!-- {mark}: written by make docs -->\n", f"\n<!-- end of {mark} -->"
-    if text.count(begin) != 1 or text.count(end) != 1:
-        raise Refused(f"{README} needs the comments of {mark!r}, each once: {begin.strip()}")
-    before, _, rest = text.partition(begin)
-    if end not in rest:
-        raise Refused(f"{README}: the comments of {mark!r} stand in the wrong order")
-    return f"{before}{begin}\n{new}\n{end}{rest.partition(end)[2]}"
+def filled(text: str, mark: str, new: str) -> str:
+    """README.md with `new` between the two comments that carry the mark."""
+    begin, end = f"<!-- {mark}: written by make docs -->", f"<!-- end of {mark} -->"
+    try:
+        return between(text, begin, end, new)
+    except ValueError as error:
+        raise Refused(f"{README}: {error}") from None
 
 
 def documents() -> dict[str, str]:
     """{path: text}: each document as it should read."""
     readme = (ROOT / README).read_text(encoding="utf-8")
     cell, drawing = shown()
-    readme = between(between(readme, "figure", cell), "checked", checked())
+    readme = filled(filled(readme, "figure", cell), "checked", checked())
     teaching = (ROOT / TEACHING).read_text(encoding="utf-8")
     return {
         README: readme,

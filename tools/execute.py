@@ -1,7 +1,7 @@
 """Run lessons from top to bottom, each in a fresh kernel, and store what came out.
 
-    python tools/execute.py notebooks/*.ipynb           # store; a second run says "0 changed"
-    python tools/execute.py --check notebooks/*.ipynb   # write nothing, say what would change
+    python -m tools.execute notebooks/*.ipynb           # store; a second run says "0 changed"
+    python -m tools.execute --check notebooks/*.ipynb   # write nothing, say what would change
 
 Two lessons run at a time, for they sleep more than they compute; `--jobs` says how many.  What is
 said about them comes in the order in which they were named.
@@ -26,11 +26,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from weakref import WeakSet
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.utils import ensure_event_loop
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -77,7 +79,7 @@ class LessonError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Store or check the lessons named on the command line; the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser("python -m tools.execute", description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing, say what would change")
     parser.add_argument(
         "--redraw",
@@ -146,8 +148,9 @@ def end_kernels() -> None:
     """Whoever waits for a cell hears at once that its kernel has ended, and begins no other."""
     interrupted.set()
     for manager in list(kernels):
-        if manager.has_kernel:
-            manager.provisioner.process.kill()
+        kernel = manager.provisioner
+        if isinstance(kernel, LocalProvisioner) and kernel.process:
+            kernel.process.kill()
 
 
 def read(path: Path) -> tuple[str, NotebookNode]:
@@ -337,7 +340,7 @@ def as_stored(path: Path, notebook: NotebookNode) -> str:
         raise LessonError(
             f"{path} ran into something that is no output: {first_line(error)}"
         ) from None
-    return nbformat.writes(notebook) + "\n"
+    return f"{nbformat.writes(notebook)}\n"
 
 
 def replace(path: Path, text: str) -> None:
@@ -373,7 +376,7 @@ def differences(path: Path, stored: str, fresh: str) -> Iterator[str]:
         yield from excerpt(stored.splitlines(), fresh.splitlines(), blocks=1)
 
 
-def as_lines(part: dict) -> list[str]:
+def as_lines(part: dict[str, Any]) -> list[str]:
     """A part of a notebook as it looks in the file."""
     return json.dumps(part, indent=1, ensure_ascii=False, sort_keys=True).splitlines()
 

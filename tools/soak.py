@@ -1,13 +1,13 @@
 """Repeat what depends on time on a busy machine; stop at the first failure.
 
-Usage: python tools/soak.py [--rounds 2]
+Usage: python -m tools.soak [--rounds 2]
 
 A round runs every test that depends on time, and four lessons: the next four in turn.  All eleven
 in each of ten rounds would take the whole 25 minutes.  So each is run three times or four, and no
 lesson more often than another: a lesson stores no times, and what it relies on (that a server has
 reacted, where it sleeps, how a curve bends) has tests of its own, which run in every round.
 
-nbval is left to make test: execute.py runs the same cells and compares every byte of them.
+nbval is left to make test: tools.execute runs the same cells and compares every byte of them.
 """
 
 import argparse
@@ -16,18 +16,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
-ROOT = Path(__file__).parent.parent
+from tools import ROOT
+
 LESSONS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("notebooks/*.ipynb"))
 LIMIT = 25  # minutes, for everything
 BUSY = 2  # processes that only compute
 
+Steps = dict[str, list[str]]  # commands by name
 A_ROUND = 4  # lessons: ten rounds run each of thirteen three times
 
 PYTEST = [sys.executable, "-m", "pytest"]
 TESTS = [*PYTEST, "-n", "5", "-m", "timing and not soak", "tests"]
-CHECK = [sys.executable, "tools/execute.py", "--check", "--jobs", "3"]
+CHECK = [sys.executable, "-m", "tools.execute", "--check", "--jobs", "3"]
 ONCE = {"soak tests": [*PYTEST, "-n", "5", "-m", "soak", "tests"]}
 
 COMPUTE = """
@@ -38,15 +40,15 @@ while os.getppid() == parent:  # an orphan ends by itself
 """
 
 
-def steps_of(number, lessons=LESSONS):
-    """What round `number`, from 1 on, consists of: commands by name."""
+def steps_of(number: int, lessons: Sequence[str] = LESSONS) -> Steps:
+    """What round `number`, from 1 on, consists of."""
     first = A_ROUND * (number - 1)
     turn = [lessons[(first + i) % len(lessons)] for i in range(min(A_ROUND, len(lessons)))]
     return {"tests": TESTS, "lessons": [*CHECK, *turn]}
 
 
 @contextlib.contextmanager
-def busy_machine():
+def busy_machine() -> Iterator[None]:
     """Let others want the processor as well."""
     others = [subprocess.Popen([sys.executable, "-c", COMPUTE]) for _ in range(BUSY)]
     try:
@@ -57,15 +59,19 @@ def busy_machine():
             other.wait()
 
 
-def fault(command, deadline):
+def fault(command: Sequence[str], deadline: float) -> str | None:
     """Run `command`; None, or what went wrong, with its output printed."""
     with tempfile.TemporaryFile() as output:
-        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
-        try:
-            left = max(0, deadline - time.monotonic())
-            code = subprocess.run(command, cwd=ROOT, timeout=left, **streams).returncode
-        except subprocess.TimeoutExpired:
-            code = None
+        code: int | None = None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = subprocess.run(
+                command,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=max(0, deadline - time.monotonic()),
+            ).returncode
         if code == 0:
             return None
         output.seek(0)
@@ -73,8 +79,8 @@ def fault(command, deadline):
         return f"not done {LIMIT} minutes after the start" if code is None else f"exit code {code}"
 
 
-def run(name, steps, deadline):
-    """Run `steps`, commands by name, one after the other; exit where one fails."""
+def run(name: str, steps: Steps, deadline: float) -> None:
+    """Run `steps` one after the other; exit where one fails."""
     start = time.monotonic()
     for step, command in steps.items():
         if found := fault(command, deadline):
@@ -82,8 +88,8 @@ def run(name, steps, deadline):
     print(f"{name}: passed in {time.monotonic() - start:.0f} s", flush=True)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m tools.soak", description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=10)
     rounds = parser.parse_args().rounds
     start = time.monotonic()

@@ -10,9 +10,9 @@ import select
 import sys
 import types
 
-from echo.lab.tracebacks import hide_our_frames
+from echo.lab.notebook import hide_our_frames
 
-NAMES = {"Darwin": "macOS"}  # what platform.system() calls what we would call otherwise
+ALIASES = {"Darwin": "macOS"}  # what platform.system() calls what we would call otherwise
 
 
 class WrongSystem(ImportError):
@@ -31,9 +31,9 @@ def require() -> None:
 def lacking() -> str:
     """What is wrong with this system, in one sentence; nothing where all is well."""
     if sys.platform != "linux":
-        here = platform.system()
+        here = ALIASES.get(platform.system(), platform.system())
         return (
-            f"The lessons look into a running Linux kernel, and this is {NAMES.get(here, here)}: "
+            f"The lessons look into a running Linux kernel, and this is {here}: "
             "use a container, WSL2 on Windows, or Binder; README.md says more."
         )
     if not hasattr(select, "epoll"):
@@ -43,7 +43,9 @@ def lacking() -> str:
     return ""
 
 
-def tell(kind: type[BaseException], error: BaseException, trace: types.TracebackType) -> None:
+def tell(
+    kind: type[BaseException], error: BaseException, trace: types.TracebackType | None
+) -> None:
     """Python's last word on an error that nobody has caught (sys.excepthook)."""
     if isinstance(error, WrongSystem):
         print(error, file=sys.stderr)

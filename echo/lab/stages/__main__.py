@@ -7,32 +7,31 @@ The exit code is 0 if all stages hold, 1 if not, 2 if nothing could be asked.
 
 import argparse
 import json
-import signal
 import sys
 from pathlib import Path
 
-from echo.lab import process
-from echo.lab.background import Server, start
 from echo.lab.conformance import is_stub
-from echo.lab.judge import ENDS, Parser, interrupt, serve_of
-from echo.lab.process import Process, Unusable
+from echo.lab.conformance.__main__ import serve_of
+from echo.lab.run.process import Process, Unusable
+from echo.lab.run.program import Parser, leaving_nobody
+from echo.lab.run.server import Server, start
 from echo.lab.stages.talk import Stage
-from echo.lab.stages.verdict import SERIES, Verdict, judge, report
+from echo.lab.stages.verdict import STAGES_OF, Verdict, judge, stage_report
 
-PROGRAM = "python -m echo.lab.stages"
+JUDGE = "python -m echo.lab.stages"
 
 
-def arguments() -> argparse.Namespace:
+def options_of_the_command() -> argparse.Namespace:
     lines = []
-    for series, stages in SERIES.items():
+    for series, stages in STAGES_OF.items():
         lines += [f"{series}:", *(f"  {stage.number:2} {stage.name}" for stage in stages)]
     parser = Parser(
-        prog=PROGRAM,
+        prog=JUDGE,
         description=__doc__,
         epilog="\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("series", choices=SERIES)
+    parser.add_argument("series", choices=STAGES_OF)
     parser.add_argument("file", nargs="?", metavar="FILE.py", help="has serve(listener)")
     parser.add_argument("--command", metavar="CMD", help="such as 'node chat.js {port}'")
     parser.add_argument("--until", metavar="N", type=int, help="ask no further than stage N")
@@ -41,32 +40,27 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if (options.file is None) == (options.command is None):
         parser.error("give it either a file or a command")
-    if options.until is not None and not 1 <= options.until <= len(SERIES[options.series]):
-        parser.error(f"--until takes a number from 1 to {len(SERIES[options.series])}")
+    if options.until is not None and not 1 <= options.until <= len(STAGES_OF[options.series]):
+        parser.error(f"--until takes a number from 1 to {len(STAGES_OF[options.series])}")
     return options
 
 
-def main() -> int:
+def judge_as_told() -> int:
     """Exit code; whatever was started has ended by then."""
-    options = arguments()
-    for number in ENDS:
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup(1)
-            signal.signal(number, interrupt)
-    process.adopt()
+    options = options_of_the_command()
     name = options.name or (Path(options.file).stem if options.file else options.command)
     try:
-        verdict = ask(options)
+        with leaving_nobody():
+            verdict = verdict_of(options)
     except Unusable as error:
         if options.json:
             print(json.dumps({"name": name, "series": options.series, "error": str(error)}))
         else:
-            print(f"{PROGRAM}: {error}", file=sys.stderr)
+            print(f"{JUDGE}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"{PROGRAM}: interrupted", file=sys.stderr)
+        print(f"{JUDGE}: interrupted", file=sys.stderr)
         return 130
-    finally:
-        process.end_all()
     if options.json:
         print(verdict.line(name))
     else:
@@ -76,7 +70,7 @@ def main() -> int:
     return 1 if verdict.failed else 0
 
 
-def ask(options: argparse.Namespace) -> Verdict:
+def verdict_of(options: argparse.Namespace) -> Verdict:
     """Raises Unusable if it does not start."""
     if options.command:
         Process(options.command).end()
@@ -97,9 +91,9 @@ def ask(options: argparse.Namespace) -> Verdict:
 
     verdict = judge(options.series, begin, options.until, tell)
     if verdict.failed and not options.json:
-        print(report(verdict.failed, verdict.failure))
+        print(stage_report(verdict.failed, verdict.failure))
     return verdict
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(judge_as_told())

@@ -3,13 +3,13 @@
 import shutil
 from typing import Any
 
-from echo.lab.background import start
 from echo.lab.conformance import Failed, is_stub
-from echo.lab.process import NotAsked, Process, Unusable
+from echo.lab.run.process import NotAsked, Process, Unusable
+from echo.lab.run.server import start
 from echo.lab.stages.talk import Conversation
 from echo.lab.stages.tiny_redis import rates
 
-REAL = "redis-server --port {port} --bind 127.0.0.1 --save '' --appendonly no"
+REDIS_SERVER = "redis-server --port {port} --bind 127.0.0.1 --save '' --appendonly no"
 
 
 def beside_redis(serve: Any) -> None:
@@ -34,7 +34,7 @@ def beside_redis(serve: Any) -> None:
     finally:
         server.end()
     try:
-        process = Process(REAL)
+        process = Process(REDIS_SERVER)
     except Unusable as reason:
         print(f"not asked: {reason}")
         return

@@ -11,12 +11,12 @@ hexchat#1852 (one recv() is one line), inspircd#768 (one line for each event), s
 
 from echo.lab.stages.talk import SMALL, Conversation, Speaker, Stages
 
-STAGES = Stages()
-LIMIT = 1000  # bytes of a line that must be passed on
+CHAT_STAGES = Stages()
+LONG_LINE = 1000  # bytes of a line that must be passed on
 TOO_LONG = 1_000_000  # bytes without an end that no server keeps
 OWED = 100_000  # bytes that a server must keep for a client that reads late
 TOO_MUCH = 2_500_000  # bytes that no server keeps for one that does not read
-MANY = 200
+CROWD = 200
 
 
 def join(chat: Conversation, name: str) -> Speaker:
@@ -45,13 +45,13 @@ def two(chat: Conversation) -> tuple[Speaker, Speaker]:
     return ann, bob
 
 
-@STAGES()
+@CHAT_STAGES()
 def asks_for_a_name(chat: Conversation) -> None:
     """A client that connects gets the line `name?` before it has said anything."""
     chat.connect().gets("name?")
 
 
-@STAGES()
+@CHAT_STAGES()
 def tells_who_is_here(chat: Conversation) -> None:
     """The first line of a client is its name: the client gets `* here: ann, bob`, those who are
     here get `* eve joined`, and the end of the line, `\\n` or `\\r\\n`, is no part of the name."""
@@ -71,7 +71,7 @@ def tells_who_is_here(chat: Conversation) -> None:
     bob.gets("* eve joined")
 
 
-@STAGES()
+@CHAT_STAGES()
 def passes_on_what_is_said(chat: Conversation) -> None:
     """A later line goes to all the others as `ann: hello`, and not back to the speaker."""
     ann, bob = two(chat)
@@ -81,7 +81,7 @@ def passes_on_what_is_said(chat: Conversation) -> None:
     ann.gets("bob: hi ann")
 
 
-@STAGES()
+@CHAT_STAGES()
 def finds_the_lines_in_the_stream(chat: Conversation) -> None:
     """A line may come in several pieces, and several lines may come in one piece."""
     ann = join(chat, "ann")
@@ -97,7 +97,7 @@ def finds_the_lines_in_the_stream(chat: Conversation) -> None:
     ann.gets("bob: see you")
 
 
-@STAGES()
+@CHAT_STAGES()
 def waits_for_nobody(chat: Conversation) -> None:
     """A client that has sent half a name, or half a line, keeps nobody waiting; and a client
     without a name gets none of what is said."""
@@ -119,7 +119,7 @@ def waits_for_nobody(chat: Conversation) -> None:
     gets_list(lunch, "ann", "bob", "eve")
 
 
-@STAGES()
+@CHAT_STAGES()
 def lets_everybody_leave(chat: Conversation) -> None:
     """A client leaves by close(), by a reset or by shutdown(): the others get `* bob left`, once,
     and nothing about a client that had no name."""
@@ -155,7 +155,7 @@ def lets_everybody_leave(chat: Conversation) -> None:
     bob.gets("* here: ann")
 
 
-@STAGES()
+@CHAT_STAGES()
 def decodes_whole_lines(chat: Conversation) -> None:
     """A character whose bytes come in two pieces is whole; a line that is not UTF-8 ends the
     client that sent it, and no other."""
@@ -172,13 +172,13 @@ def decodes_whole_lines(chat: Conversation) -> None:
     ann.gets("* eve joined")
 
 
-@STAGES()
+@CHAT_STAGES()
 def limits_the_length_of_a_line(chat: Conversation) -> None:
     """A line of up to 1000 bytes is passed on; a client that sends a megabyte without an end, or a
     line that long, is dropped, and the others get `* bob left`."""
     ann, bob = two(chat)
-    bob.says(b"x" * LIMIT + b"\n")
-    ann.gets("bob: " + "x" * LIMIT)
+    bob.says(b"x" * LONG_LINE + b"\n")
+    ann.gets("bob: " + "x" * LONG_LINE)
     for end in [b"", b"\n"]:
         bob.note(
             f"sends     a million bytes{', then the end of the line' if end else ' without an end'}"
@@ -190,7 +190,7 @@ def limits_the_length_of_a_line(chat: Conversation) -> None:
         ann.gets("* bob joined")
 
 
-def lines(first: int, count: int) -> list[str]:
+def numbered_lines(first: int, count: int) -> list[str]:
     """Numbered lines of 999 characters, so that a missing one is noticed."""
     return [f"{number:06d}{'y' * 993}" for number in range(first, first + count)]
 
@@ -208,7 +208,7 @@ def get_line(guest: Speaker, expected: str, but: str = "") -> bool:
     return came
 
 
-@STAGES(buffer=SMALL)
+@CHAT_STAGES(buffer=SMALL)
 def keeps_what_does_not_fit(chat: Conversation) -> None:
     """A client that reads late gets every line, whole and in order: send() may take a part, and
     the rest is kept and sent when there is room."""
@@ -218,7 +218,7 @@ def keeps_what_does_not_fit(chat: Conversation) -> None:
     said: list[str] = []
     most = chat.server.can_send + chat.server.can_receive + TOO_MUCH
     while len(said) * 1005 < most:
-        new = lines(len(said), 50)
+        new = numbered_lines(len(said), 50)
         told = ann.says_meanwhile("".join(f"{line}\n" for line in new).encode())
         said += new
         told.join(0.5)
@@ -233,7 +233,7 @@ def keeps_what_does_not_fit(chat: Conversation) -> None:
     late.gets("ann: did you get all that?")
 
 
-@STAGES(buffer=SMALL)
+@CHAT_STAGES(buffer=SMALL)
 def drops_a_client_that_never_reads(chat: Conversation) -> None:
     """A client that does not read stops nobody, and is dropped when it is owed more than a
     megabyte; the others get every line, whole and in order."""
@@ -245,7 +245,7 @@ def drops_a_client_that_never_reads(chat: Conversation) -> None:
     most = chat.server.can_send + chat.server.can_receive + TOO_MUCH
     left = False
     for first in range(0, most // 1000, 50):
-        new = lines(first, 50)
+        new = numbered_lines(first, 50)
         ann.says_quietly("".join(f"{line}\n" for line in new).encode())
         for line in new:
             left |= get_line(bob, f"ann: {line}", but="* slow left")
@@ -256,12 +256,12 @@ def drops_a_client_that_never_reads(chat: Conversation) -> None:
     ann.gets("* slow left")
 
 
-@STAGES()
+@CHAT_STAGES()
 def serves_two_hundred(chat: Conversation) -> None:
     """Two hundred clients get what one of them says; and when all is said, the server sleeps."""
     chat.patience = 15.0  # forty thousand lines, on a machine that may be busy
-    guests = [chat.connect() for _ in range(MANY)]
-    chat.lines = [f"{MANY} clients connect, and each says its name"]
+    guests = [chat.connect() for _ in range(CROWD)]
+    chat.lines = [f"{CROWD} clients connect, and each says its name"]
     for number, guest in enumerate(guests):
         guest.name = f"guest {number}"
         guest.says_quietly(f"{guest.name}\n".encode())

@@ -11,16 +11,17 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from echo.lab.conformance import BUFFER, Subject, Talker
-from echo.lab.kernel import NotTold, sleeping, tcp_table, unread
-from echo.lab.process import Process
+from echo.lab.conformance.subject import BUFFER, Subject, Talker
+from echo.lab.kernel.sleep import NotTold, sleeping
+from echo.lab.kernel.sockets import tcp_table, unread
+from echo.lab.run.process import Process
 
-SOON = 2.0  # seconds by which anything that works has happened
+PROMPTLY = 2.0  # seconds by which anything that works has happened
 MOMENT = 0.1  # seconds between two looks at a server that says nothing
 PATIENT = 15.0  # seconds by which a server that has nothing to do sleeps
-ENOUGH = 0.5  # seconds of a processor that nothing to do does not take
-LOOKS, PAUSE = 20, 0.01  # so often we look, so many seconds apart
-RESTLESS = 40  # times a second that it need not wake up; redis-server does ten times
+BUSY = 0.5  # seconds of a processor that nothing to do does not take
+LOOKS_AT_IT, BETWEEN_LOOKS = 20, 0.01  # so often we look, so many seconds apart
+RESTLESS_NOW = 40  # times a second that it need not wake up; redis-server does ten times
 SHOWN = 14  # lines of a conversation that a failure shows
 
 
@@ -56,7 +57,7 @@ SMALL = BUFFER  # for stages in which a client does not read
 class Conversation(Subject):
     """A running server, and what was said to it and by it so far."""
 
-    patience = SOON  # seconds that a client waits for a server that is busy
+    patience = PROMPTLY  # seconds that a client waits for a server that is busy
 
     def connect(self) -> "Speaker":
         """A client; it is called "client 1", "client 2" until it has a name."""
@@ -88,15 +89,15 @@ class Conversation(Subject):
         machine with much to do a server that never sleeps may get next to nothing.
         """
         deadline, computed = time.monotonic() + PATIENT, self.server.cpu()
-        awake = [True] * LOOKS
-        while sum(awake) > LOOKS / 4:  # of the last LOOKS
-            time.sleep(PAUSE)
+        awake = [True] * LOOKS_AT_IT
+        while sum(awake) > LOOKS_AT_IT / 4:  # of the last LOOKS_AT_IT
+            time.sleep(BETWEEN_LOOKS)
             awake = [*awake[1:], self.awake()]
-            late = time.monotonic() > deadline or self.server.cpu() - computed > ENOUGH
+            late = time.monotonic() > deadline or self.server.cpu() - computed > BUSY
             self.expect(not late, "nothing happens, and yet the server is busy all the time")
         slept, began = self.server.times_slept(), time.monotonic()
-        time.sleep(LOOKS * PAUSE)
-        often = (self.server.times_slept() - slept) / (time.monotonic() - began) > RESTLESS
+        time.sleep(LOOKS_AT_IT * BETWEEN_LOOKS)
+        often = (self.server.times_slept() - slept) / (time.monotonic() - began) > RESTLESS_NOW
         self.expect(not often, "nothing happens, and yet the server wakes up all the time")
 
     def fail(self, *lines: str) -> None:
@@ -146,32 +147,32 @@ class Speaker(Talker):
                 self.rest += data
                 return "" if data else "the end of the connection"
         finally:
-            self.sock.settimeout(SOON)
+            self.sock.settimeout(PROMPTLY)
 
     def line(self) -> tuple[str, str]:
         """The next line without its end; or "", and what came instead of it."""
         while b"\n" not in self.rest:
             if came := self.more():
-                begun = f", after {cut(self.rest)} without an end" if self.rest else ""
+                begun = f", after {abridged(self.rest)} without an end" if self.rest else ""
                 return "", came + begun
         line, _, self.rest = self.rest.partition(b"\n")
         return line.decode(errors="replace"), ""
 
     def gets(self, line: str) -> None:
         """The next line is this one."""
-        self.gets_one(lambda got: got == line, cut(line))
+        self.gets_one(lambda got: got == line, abridged(line))
 
     def gets_one(self, right: Callable[[str], bool], called: str) -> str:
         """The next line, if it is right; `called` says in a failure what was expected."""
         got, instead = self.line()
         if instead or not right(got):
-            self.expected(called, instead or cut(got))
-        self.note(f"gets      {cut(got)}")
+            self.expected(called, instead or abridged(got))
+        self.note(f"gets      {abridged(got)}")
         return got
 
     def gets_bytes(self, data: bytes, called: str = "") -> None:
         """The next bytes are these, in as many pieces as they come."""
-        called = called or cut(data)
+        called = called or abridged(data)
         got, instead = bytearray(self.rest[: len(data)]), ""
         self.rest = self.rest[len(data) :]
         while len(got) < len(data) and data.startswith(got) and not instead:
@@ -183,10 +184,10 @@ class Speaker(Talker):
             self.note(f"gets      {called}")
             return
         if data.startswith(got):
-            self.expected(called, f"{cut(bytes(got))}, then {instead}" if got else instead)
+            self.expected(called, f"{abridged(bytes(got))}, then {instead}" if got else instead)
         right = next(i for i, (a, b) in enumerate(zip(got, data, strict=False)) if a != b)
         so_far = f"{right:,} of these bytes, then ".replace(",", " ") if right > 100 else ""
-        self.expected(called, so_far + cut(bytes(got if right <= 100 else got[right:])))
+        self.expected(called, so_far + abridged(bytes(got if right <= 100 else got[right:])))
 
     def gets_the_end(self) -> None:
         """Whatever comes first, then the connection ends."""
@@ -218,7 +219,7 @@ class Speaker(Talker):
         return unread([self.sock])[0]
 
 
-def cut(text: str | bytes) -> str:
+def abridged(text: str | bytes) -> str:
     """As Python writes it; if it is long, its beginning and its length."""
     if len(text) <= 60:
         return repr(text)

@@ -15,13 +15,13 @@ import subprocess
 import tempfile
 import time
 
-from echo.lab.process import NotAsked
-from echo.lab.stages.talk import SMALL, Conversation, Speaker, Stages, cut
+from echo.lab.run.process import NotAsked
+from echo.lab.stages.talk import SMALL, Conversation, Speaker, Stages, abridged
 
-STAGES = Stages()
+REDIS_STAGES = Stages()
 LARGE = b"x" * 1_000_000
 COPIES = 16
-LASTS = 0.15  # seconds that a key is to live
+LIFETIME = 0.15  # seconds that a key is to live
 LONGEST = 60  # seconds that redis-benchmark may take
 QUIET = 10  # so often in a row a server is found asleep that will send nothing any more
 BENCHMARK = ["-c", "50", "-P", "16", "-n", "20000", "-q"]
@@ -49,26 +49,28 @@ def send(client: Speaker, *words: bytes) -> None:
 
 def typed(word: bytes) -> str:
     text = word.decode("ascii", errors="replace")
-    return text if text.isascii() and text.isprintable() and text.split() == [text] else cut(word)
+    return (
+        text if text.isascii() and text.isprintable() and text.split() == [text] else abridged(word)
+    )
 
 
-def ask(client: Speaker, words: list[bytes], answer: bytes) -> None:
+def asks(client: Speaker, words: list[bytes], answer: bytes) -> None:
     send(client, *words)
     client.gets_bytes(answer)
 
 
-@STAGES()
+@REDIS_STAGES()
 def answers_ping(redis: Conversation) -> None:
     """The command PING is answered with `+PONG`, each time, also when a person types `PING` and a
     newline instead of a list of words."""
     client = redis.connect()
-    ask(client, [b"PING"], b"+PONG\r\n")
-    ask(client, [b"PING"], b"+PONG\r\n")
+    asks(client, [b"PING"], b"+PONG\r\n")
+    asks(client, [b"PING"], b"+PONG\r\n")
     client.says(b"PING\r\n")
     client.gets_bytes(b"+PONG\r\n")
 
 
-@STAGES()
+@REDIS_STAGES()
 def answers_every_command_of_a_piece(redis: Conversation) -> None:
     """Commands that come in one piece are all answered, in their order: that is pipelining."""
     client = redis.connect()
@@ -77,7 +79,7 @@ def answers_every_command_of_a_piece(redis: Conversation) -> None:
     client.gets_bytes(b"$3\r\none\r\n+PONG\r\n$3\r\ntwo\r\n")
 
 
-@STAGES()
+@REDIS_STAGES()
 def puts_pieces_together(redis: Conversation) -> None:
     """A command may be cut anywhere: in a number, in a word, between `\\r` and `\\n`."""
     client = redis.connect()
@@ -89,27 +91,27 @@ def puts_pieces_together(redis: Conversation) -> None:
     client.gets_bytes(bulk(b"hello world!"))
 
 
-@STAGES()
+@REDIS_STAGES()
 def counts_bytes(redis: Conversation) -> None:
     """A word is as many bytes as its length says: none, or bytes that are no text, or `\\r\\n`."""
     client = redis.connect()
     for word in (b"a\r\nb", b"", bytes(range(256)), b"*1\r\n$4\r\nPING\r\n"):
-        ask(client, [b"ECHO", word], bulk(word))
+        asks(client, [b"ECHO", word], bulk(word))
 
 
-@STAGES()
+@REDIS_STAGES()
 def remembers(redis: Conversation) -> None:
     """What one client SETs another GETs; a key that was never set is `$-1`, an empty value `$0`;
     commands may be in small letters."""
     one, other = redis.connect(), redis.connect()
-    ask(one, [b"SET", b"k", b"v"], b"+OK\r\n")
-    ask(other, [b"GET", b"k"], b"$1\r\nv\r\n")
-    ask(other, [b"GET", b"never set"], b"$-1\r\n")
-    ask(one, [b"SET", b"k", b""], b"+OK\r\n")
-    ask(other, [b"get", b"k"], b"$0\r\n\r\n")
+    asks(one, [b"SET", b"k", b"v"], b"+OK\r\n")
+    asks(other, [b"GET", b"k"], b"$1\r\nv\r\n")
+    asks(other, [b"GET", b"never set"], b"$-1\r\n")
+    asks(one, [b"SET", b"k", b""], b"+OK\r\n")
+    asks(other, [b"get", b"k"], b"$0\r\n\r\n")
 
 
-@STAGES()
+@REDIS_STAGES()
 def goes_on_after_an_error(redis: Conversation) -> None:
     """A command that is unknown, or has a wrong number of words or no number of milliseconds, is
     answered by a line that begins with `-ERR`, and the next command as usual; a client that sends
@@ -118,37 +120,37 @@ def goes_on_after_an_error(redis: Conversation) -> None:
     for words in ([b"FLY"], [b"GET"], [b"SET", b"k"], [b"SET", b"k", b"v", b"PX", b"soon"]):
         send(client, *words)
         client.gets_one(lambda line: line.startswith("-ERR ") and line[-1] == "\r", "'-ERR ...'")
-        ask(client, [b"PING"], b"+PONG\r\n")
+        asks(client, [b"PING"], b"+PONG\r\n")
     redis.connect().says(b"*many\r\n")
     redis.settle()
-    ask(client, [b"PING"], b"+PONG\r\n")
+    asks(client, [b"PING"], b"+PONG\r\n")
 
 
-@STAGES()
+@REDIS_STAGES()
 def forgets_in_time(redis: Conversation) -> None:
     """`SET k v PX 150` lasts 150 milliseconds; a later SET without PX lasts; and while nothing
     happens the server sleeps."""
     client = redis.connect()
-    ask(client, [b"SET", b"kept", b"v", b"PX", b"150"], b"+OK\r\n")
-    ask(client, [b"SET", b"kept", b"w"], b"+OK\r\n")
+    asks(client, [b"SET", b"kept", b"v", b"PX", b"150"], b"+OK\r\n")
+    asks(client, [b"SET", b"kept", b"w"], b"+OK\r\n")
     began = time.monotonic()
-    ask(client, [b"SET", b"k", b"v", b"PX", b"150"], b"+OK\r\n")
-    ask(client, [b"SET", b"k2", b"v", b"px", b"60000"], b"+OK\r\n")
+    asks(client, [b"SET", b"k", b"v", b"PX", b"150"], b"+OK\r\n")
+    asks(client, [b"SET", b"k2", b"v", b"px", b"60000"], b"+OK\r\n")
     send(client, b"GET", b"k")
     early = client.line()[0]
-    if time.monotonic() - began < LASTS and early != "$1\r":
+    if time.monotonic() - began < LIFETIME and early != "$1\r":
         client.expected("b'$1\\r\\nv\\r\\n', at once", repr(early))
     if early == "$1\r":
         client.gets_bytes(b"v\r\n", "the value, at once")
     redis.lines.append("(150 milliseconds pass)")
     redis.expect_asleep()
-    time.sleep(max(0.0, LASTS + 0.05 - (time.monotonic() - began)))
-    ask(client, [b"GET", b"k"], b"$-1\r\n")
-    ask(client, [b"GET", b"kept"], b"$1\r\nw\r\n")
-    ask(client, [b"GET", b"k2"], b"$1\r\nv\r\n")
+    time.sleep(max(0.0, LIFETIME + 0.05 - (time.monotonic() - began)))
+    asks(client, [b"GET", b"k"], b"$-1\r\n")
+    asks(client, [b"GET", b"kept"], b"$1\r\nw\r\n")
+    asks(client, [b"GET", b"k2"], b"$1\r\nv\r\n")
 
 
-@STAGES(buffer=SMALL)
+@REDIS_STAGES(buffer=SMALL)
 def answers_more_than_it_keeps(redis: Conversation) -> None:
     """Sixteen commands come in one piece, each with an answer of a megabyte: all are answered, in
     whatever portions, although no event tells of a command that has already been read."""
@@ -159,7 +161,7 @@ def answers_more_than_it_keeps(redis: Conversation) -> None:
     client.gets_bytes(bulk(LARGE) * COPIES, "16 answers of a megabyte")
 
 
-@STAGES(buffer=SMALL)
+@REDIS_STAGES(buffer=SMALL)
 def serves_others_meanwhile(redis: Conversation) -> None:
     """A client asks for 16 megabytes and does not read: others are served, and later it gets
     all of it."""
@@ -168,10 +170,10 @@ def serves_others_meanwhile(redis: Conversation) -> None:
     slow.note(f"sends     GET k {COPIES} times, and does not read")
     slow.says_quietly(command(b"GET", b"k") * COPIES)
     redis.settle()
-    ask(one, [b"PING"], b"+PONG\r\n")
+    asks(one, [b"PING"], b"+PONG\r\n")
     slow.note("reads")
     slow.gets_bytes(bulk(LARGE) * COPIES, "16 answers of a megabyte")
-    ask(one, [b"PING"], b"+PONG\r\n")
+    asks(one, [b"PING"], b"+PONG\r\n")
 
 
 def large(client: Speaker) -> None:
@@ -181,7 +183,7 @@ def large(client: Speaker) -> None:
     client.gets_bytes(b"+OK\r\n")
 
 
-@STAGES()
+@REDIS_STAGES()
 def redis_cli_understands(redis: Conversation) -> None:
     """The real redis-cli prints what it prints of Redis."""
     for words, right in [
@@ -198,7 +200,7 @@ def redis_cli_understands(redis: Conversation) -> None:
             redis.fail(f"    expected  {right!r}")
 
 
-@STAGES()
+@REDIS_STAGES()
 def redis_benchmark_is_satisfied(redis: Conversation) -> None:
     """redis-benchmark with 50 clients, each with 16 commands on their way, gets all answers."""
     rates(redis)
@@ -232,7 +234,7 @@ def program(redis: Conversation, name: str, *words: str) -> str:
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
         try:
-            waits = not wait(running, redis)
+            waits = not wait_for_program(running, redis)
         finally:
             running.kill()
             code = running.wait()
@@ -244,7 +246,7 @@ def program(redis: Conversation, name: str, *words: str) -> str:
     return said
 
 
-def wait(running: subprocess.Popen[bytes], redis: Conversation) -> bool:
+def wait_for_program(running: subprocess.Popen[bytes], redis: Conversation) -> bool:
     """Whether a program comes to its end; if it waits and the server sleeps, it never will."""
     deadline = time.monotonic() + LONGEST
     quiet = 0

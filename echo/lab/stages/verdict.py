@@ -10,13 +10,14 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from echo.lab.background import Server, checked, start
-from echo.lab.conformance import DEAF, Failed, is_stub
-from echo.lab.process import NotAsked, Process
+from echo.lab.conformance import Failed, is_stub
+from echo.lab.conformance.verdict import DEAF
+from echo.lab.run.process import NotAsked, Process
+from echo.lab.run.server import Server, checked, start
 from echo.lab.stages import chat, tiny_redis
 from echo.lab.stages.talk import Conversation, Stage
 
-SERIES: dict[str, list[Stage]] = {"chat": chat.STAGES, "redis": tiny_redis.STAGES}
+STAGES_OF: dict[str, list[Stage]] = {"chat": chat.CHAT_STAGES, "redis": tiny_redis.REDIS_STAGES}
 WIDTH = 94
 
 
@@ -50,7 +51,7 @@ class Verdict(NamedTuple):
         return f"{self.series}  {boxes}  {self.met} of {self.of} stages"
 
 
-def put(stage: Stage, server: Server | Process) -> None:
+def put_stage(stage: Stage, server: Server | Process) -> None:
     """Put one stage to a server that has just begun, and end it.  Raises Failed or NotAsked."""
     conversation = Conversation(server)
     failure: Failed | None = None
@@ -87,11 +88,11 @@ def judge(
     `begin`: starts a server for a stage.  `until`: the number of the last stage to put.
     `tell`: is called after each stage with "pass", "FAIL" or "----".
     """
-    stages = SERIES[series]
+    stages = STAGES_OF[series]
     not_asked = []
     for stage in stages[:until]:
         try:
-            put(stage, begin(stage))
+            put_stage(stage, begin(stage))
         except NotAsked as reason:
             not_asked.append((stage, str(reason)))
             tell(stage, "----")
@@ -105,9 +106,9 @@ def judge(
     return Verdict(series, len(stages[:until]), len(stages), not_asked=tuple(not_asked))
 
 
-def examine(serve: Callable[..., Any], stage: Stage) -> None:
+def examine_stage(serve: Callable[..., Any], stage: Stage) -> None:
     """Put one stage to a function serve(listener).  Raises Failed or NotAsked."""
-    put(stage, start(serve, buffer=stage.buffer))
+    put_stage(stage, start(serve, buffer=stage.buffer))
 
 
 def check_stage(series: str, numbers: int | Sequence[int], serve: Any, *new: Any) -> None:
@@ -118,7 +119,7 @@ def check_stage(series: str, numbers: int | Sequence[int], serve: Any, *new: Any
     contains `...` is not attempted yet.  Raises ValueError for a stage that there is not.
     """
     asked = [numbers] if isinstance(numbers, int) else sorted(numbers)
-    stages = SERIES.get(series, [])
+    stages = STAGES_OF.get(series, [])
     if not asked or not all(1 <= number <= len(stages) for number in asked):
         raise ValueError(f"there is no stage {numbers} of {series!r}")
     for function in [*new, serve]:
@@ -141,11 +142,11 @@ def check_stage(series: str, numbers: int | Sequence[int], serve: Any, *new: Any
         number = verdict.failed.number
         print(f'Stage {asked[0]} opens when stage {number} holds, "{verdict.failed.name}".')
     else:
-        print(report(verdict.failed, verdict.failure))
+        print(stage_report(verdict.failed, verdict.failure))
     print(f"\n{verdict.progress()}")
 
 
-def report(stage: Stage, failure: str) -> str:
+def stage_report(stage: Stage, failure: str) -> str:
     """What was required, and the conversation that shows that it does not hold."""
     sentence = textwrap.fill(stage.requirement, WIDTH)
     text = f"stage {stage.number}, {stage.name}\n{sentence}\n\n{failure}"

@@ -1,0 +1,288 @@
+"""What the suite judges, and the conversations it has with it."""
+
+import contextlib
+import gc
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from echo.lab.run.clients import reset
+from echo.lab.run.faults import Flood
+from echo.lab.run.process import AT_ONCE
+from echo.lab.run.rest import RESTLESS
+from echo.lab.run.server import Server
+
+SOON = 2  # seconds by which anything that works has happened
+LATE = 5  # seconds after which we go on without what normally comes at once
+SHARE = 0.05  # of one processor: who asks ten times a second needs less, who spins gets more
+BUFFER = 16 * 1024  # what we ask the kernel to hold in each direction, in bytes
+LONG = 4 * 1024 * 1024  # more than these and any sensible server hold for one client
+
+
+class Failed(AssertionError):
+    """The server does not meet a requirement; the message is the conversation."""
+
+
+class Judged(Protocol):
+    """What the suite needs of a server: one in a thread of ours, or one in processes of its own."""
+
+    buffer: int | None  # bytes of the kernel's buffers that were asked for
+    can_send: int  # what the kernel holds beyond small buffers, in bytes; 0 for one of ours
+    can_receive: int
+    address: tuple[str, int]
+    full: Any
+
+    @property
+    def arrived(self) -> int | None: ...  # clients accepted so far; None: it cannot be seen
+    @property
+    def crash(self) -> str | None: ...
+    @property
+    def ended(self) -> bool: ...
+    def settle(self, patience: float = ...) -> None: ...
+    def where_is(self) -> str: ...
+    def cpu(self) -> float: ...
+    def times_slept(self) -> int: ...
+    def descriptors(self) -> int: ...
+    def catch_up(self) -> None: ...
+    def owes(self, client: socket.socket, sent: int) -> bool: ...
+    def hold(self) -> AbstractContextManager[None]: ...
+    def flood(self) -> AbstractContextManager[Flood]: ...
+    def number_descriptors_from(self, lowest: int) -> AbstractContextManager[None]: ...
+    def run_out_of_descriptors(self, but_for: Iterable[int] = ...) -> None: ...
+    def make_room(self) -> None: ...
+    def refused(self) -> bool: ...
+    def end(self) -> bool: ...
+
+
+class Subject:
+    """A running server as a requirement sees it, and the conversation with it so far."""
+
+    def __init__(self, server: Judged) -> None:
+        self.server = server
+        self.foreign = server.can_send > 0  # a process, whose buffers and queue are its own
+        self.hold, self.flood = server.hold, server.flood
+        self.descriptors, self.make_room = server.descriptors, server.make_room
+        self.number_descriptors_from = server.number_descriptors_from
+        self.step = 8 * BUFFER if server.can_send else BUFFER  # what a client sends at once
+        self.enough = server.can_send + 8 * BUFFER  # the server owes some of it until we read
+        self.long = server.can_send + LONG
+        self.much = self.long + server.can_receive  # no sensible server takes it all
+        self.lines: list[str] = []
+        self.talkers: list[Talker] = []
+
+    def connect(self) -> "Talker":
+        if len(self.talkers) % AT_ONCE == AT_ONCE - 1:  # as many as the shortest queue takes
+            self.server.catch_up()
+        self.talkers.append(talker := Talker(self, f"client {len(self.talkers) + 1}"))
+        return talker
+
+    def settle(self, patience: float = 0) -> bool:
+        """Wait until it has reacted; if it will not come to rest, something else tells."""
+        try:
+            self.server.settle(patience or SOON)
+        except TimeoutError:
+            return False
+        return True
+
+    def settle_quickly(self) -> None:
+        """The same for a fraction of the time: somebody else is waiting meanwhile."""
+        self.settle(SOON / 4)
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        """Until it holds, the server has ended, or it is too late; opens no file."""
+        deadline = time.monotonic() + LATE
+        while not condition() and not self.server.ended and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    def run_out_of_descriptors(self) -> None:
+        """Of the descriptors that are open now, closing one of the server's helps."""
+        gc.collect()  # now, not later: servers that have ended give theirs back as well
+        self.server.run_out_of_descriptors({talker.sock.fileno() for talker in self.talkers})
+        self.lines.append("from now on accept() fails with EMFILE: no descriptor is left")
+
+    def refused(self) -> bool:
+        """Whether accept() has failed with EMFILE and nothing has been accepted since."""
+        return self.server.refused()
+
+    def expect(self, holds: bool, line: str) -> None:
+        if not holds:
+            self.fail(line)
+
+    def fail(self, *lines: str) -> None:
+        self.settle(0.2)  # it may be about to crash
+        raise Failed("\n".join([*self.lines, *lines, *self.state()]))
+
+    def state(self) -> Iterator[str]:
+        if self.server.crash is not None:
+            yield self.server.crash
+            return
+        yield f"the server is {self.server.where_is()}"
+        if self.server.arrived == 0:
+            yield "it has not accepted anybody"
+            if isinstance(self.server, Server) and "accept4" in self.server.where_is():
+                yield "it waits at a listener of its own: serve() is given one to accept from"
+
+    def expect_asleep(self) -> None:
+        """Nothing happens, so it uses no processor time; ours and that of others not counted."""
+        rests = self.settle()
+        began, slept, before = time.monotonic(), self.server.times_slept(), self.server.cpu()
+        for _ in range(20):  # not in one piece: a virtual machine may stand still for that long
+            time.sleep(0.01)
+
+        def busy() -> bool:
+            """Who spins gets a part of a busy machine, if a small one; who sleeps gets nothing."""
+            spent = self.server.cpu() - before
+            return spent > 0.01 and spent > SHARE * (time.monotonic() - began)
+
+        if not rests:  # it may have to wait for its part
+            self.wait(busy)
+        self.expect(not busy(), "nothing happens, and yet the server is busy all the time")
+        often = (self.server.times_slept() - slept) / (time.monotonic() - began) > RESTLESS
+        self.expect(not often, "nothing happens, and yet the server wakes up all the time")
+
+    def close(self) -> None:
+        self.server.full = None  # when the clients leave, there are descriptors again
+        for talker in self.talkers:
+            talker.sock.close()
+
+
+class Talker:
+    """A client that writes down what it says and hears."""
+
+    def __init__(self, subject: Subject, name: str) -> None:
+        self.subject, self.name = subject, name
+        self.sock = socket.socket()
+        if subject.server.buffer:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, subject.step)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, subject.server.buffer)
+        self.sock.settimeout(SOON)
+        try:
+            self.sock.connect(subject.server.address)
+        except OSError as error:
+            self.sock.close()
+            subject.fail(f"{name} cannot connect: {error.strerror or error}")
+        self.note("connects")
+
+    def note(self, what: str) -> None:
+        self.subject.lines.append(f"{self.name} {what}")
+
+    def says(self, data: bytes) -> None:
+        self.note(f"sends     {short(data)}")
+        try:
+            self.sock.sendall(data)
+        except OSError as error:
+            self.subject.fail(f"{self.name} cannot send: {error.strerror or error}")
+
+    def says_urgently(self, data: bytes) -> None:
+        self.note(f"sends     {short(data)}, urgent")
+        self.sock.send(data, socket.MSG_OOB)
+
+    @contextlib.contextmanager
+    def saying(self, data: bytes) -> Iterator[None]:
+        """Send from a second thread, so that we can do something else meanwhile."""
+        self.note(f"sends     {short(data)}")
+
+        def body() -> None:
+            with contextlib.suppress(OSError):  # then the reader will miss it
+                self.sock.sendall(data)
+
+        thread = threading.Thread(target=body, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)  # if all went well, it has been sent
+            thread.join(SOON)
+
+    def hears_all(self, data: bytes) -> None:
+        """What stuffs() has sent; how much that is differs from run to run."""
+        self.note("begins to read")
+        self.hears(data, "all of it")
+
+    def hears(self, data: bytes, called: str = "") -> None:
+        """Exactly these bytes, in as many pieces as they come."""
+        called = called or short(data)
+        got, end = self.receive(len(data))
+        if got != data:
+            came = short(got) if got else "nothing"
+            if len(data) > 20 and got:  # how much it is differs from run to run
+                came = "a part of it" if len(got) < len(data) else "as many, but not those"
+            self.note(f"expects   {called}")
+            self.subject.fail(f"{self.name} receives  {came}{end}")
+        self.note(f"receives  {called}")
+
+    def hears_the_end(self) -> None:
+        got, end = self.receive(1)
+        if got or end != ", then b'': the end":
+            self.note("expects   b'': the end")
+            came = "more bytes" if got else "nothing"
+            self.subject.fail(f"{self.name} receives  {came}{end}")
+        self.note("receives  b'': the end")
+
+    def receive(self, count: int) -> tuple[bytes, str]:
+        """Up to `count` bytes, and what kept us from having more."""
+        data = bytearray()
+        deadline = time.monotonic() + 2 * SOON
+        try:
+            while len(data) < count:
+                if time.monotonic() > deadline:
+                    return bytes(data), f", in {2 * SOON} seconds: that is too slow"
+                if not (piece := self.sock.recv(count - len(data))):
+                    return bytes(data), ", then b'': the end"
+                data += piece
+        except TimeoutError:
+            return bytes(data), f", then nothing for {SOON} seconds" if data else ""
+        except OSError as error:
+            return bytes(data), f", then an error: {error.strerror}"
+        return bytes(data), ""
+
+    def stuffs(self, most: int = 0) -> bytes:
+        """Send without reading for as long as the server takes more; return what it took.
+
+        With `most`, no more than that, and no more than makes it owe: it has read all of it.
+        """
+        until_it_owes, most = bool(most), most or self.subject.much
+        data = noise(most)
+        sent, in_vain = 0, 0.0
+        deadline = time.monotonic() + LATE * max(1, most / LONG)
+        self.sock.settimeout(0.02)
+        while sent < most and in_vain < 3 and time.monotonic() < deadline:
+            try:
+                sent += self.sock.send(data[sent : sent + self.subject.step])
+                in_vain = 0
+            except TimeoutError:  # the kernel may still be moving what it has
+                rests = self.subject.settle(SOON / 10)
+                in_vain += 1 if rests or not self.subject.server.can_send else 0.2
+            if until_it_owes and self.subject.server.owes(self.sock, sent):
+                break
+        self.sock.settimeout(SOON)
+        self.note("sends as much as it can, and reads nothing")
+        return data[:sent]
+
+    def finishes(self) -> None:
+        self.note("says that it has finished: shutdown(SHUT_WR)")
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def leaves(self) -> None:
+        self.note("closes")
+        self.sock.close()
+
+    def resets(self) -> None:
+        """Leave without a goodbye: close() sends RST instead of FIN (socket(7), SO_LINGER)."""
+        self.note("resets the connection")
+        reset(self.sock)
+
+
+def noise(count: int) -> bytes:
+    """Bytes of which none can be missing unnoticed."""
+    some = os.urandom(min(count, LONG - 1))  # no power of two: a block too few is seen
+    return (some * (count // len(some) + 1))[:count]
+
+
+def short(data: bytes) -> str:
+    return repr(data) if len(data) <= 20 else f"{len(data):,} bytes".replace(",", " ")

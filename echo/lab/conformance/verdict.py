@@ -1,0 +1,116 @@
+"""Put a server to requirements, and say what came of it."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from echo.lab.conformance.catalog import Requirement, title, up_to
+from echo.lab.conformance.subject import Failed, Judged, Subject
+from echo.lab.run.server import checked, start
+from echo.lab.run.threads import RETURNED
+
+DEAF = (
+    "it does not stop when it is told to: does it swallow every exception, with a bare "
+    "`except:`, or wait for something other than its sockets?"
+)
+
+
+def examine(serve: Callable[..., Any], requirement: Requirement) -> None:
+    """Put one requirement to a fresh server; raises Failed with the conversation."""
+    put(requirement, start(serve, buffer=requirement.buffer))
+
+
+def put(requirement: Requirement, server: Judged) -> None:
+    """Put one requirement to a server that has just begun, and end it; raises Failed."""
+    subject = Subject(server)
+    try:
+        if server.crash is not None:
+            raise Failed(server.crash)
+        try:
+            requirement(subject)
+        except OSError as error:
+            subject.fail(f"then an error: {error.strerror or error}")
+        subject.close()
+        subject.settle()
+        subject.lines.append("the clients leave")
+        if server.crash is not None or not server.end():
+            subject.fail()
+    except BaseException as error:
+        subject.close()
+        if not server.end() and isinstance(error, Failed):
+            raise Failed(f"{error}\n{DEAF}") from None
+        raise
+
+
+def failing(
+    serve: Callable[..., Any], asked: Iterable[Requirement]
+) -> tuple[Requirement, Failed] | None:
+    """The first of these requirements that a server does not meet, and how."""
+    for one in asked:
+        try:
+            examine(serve, one)
+        except Failed as failure:
+            return one, failure
+    return None
+
+
+def check(serve: Any, until: str | Requirement | None = None) -> None:
+    """Put the suite to a server, from easy to hard, and stop at the first failure.
+
+    `until`: the last requirement to ask, by name.  Prints a line for each requirement met,
+    and for one that is not the conversation that shows it.  Takes 10 seconds at the most.
+    """
+    try:
+        asked = up_to(until)
+    except ValueError as error:
+        print(error)
+        return
+    if serve is ...:
+        print("Not attempted yet: replace the ... by the serve of a server.")
+        return
+    try:
+        checked(serve)
+    except TypeError as error:  # a module, say: to be told, not to be traced
+        print(str(error).replace("start()", "check()"))
+        return
+    if is_stub(serve):
+        print(f"Not attempted yet: replace the ... in {serve.__name__}().")
+        return
+    for one in asked:
+        try:
+            examine(serve, one)
+        except Failed as failure:
+            name = getattr(serve, "__name__", "serve")
+            again = one.again.format(name)
+            if RETURNED in str(failure):  # mostly when a client has left
+                again += "\nclient.close()" * ("client = " in again) + "\nwhere_is(server)"
+            print(f"FAIL  {report(one, failure)}\n\n      To see it again:\n")
+            print(textwrap.indent(again, " " * 10))
+            print("\n      and in the next cell, what the server did:\n\n          print(tape)")
+            print(f"\n{asked.index(one)} of {len(asked)} requirements met so far.")
+            return
+        print(f"pass  {title(one)}")
+    print(f"\n{len(asked)} of {len(asked)} requirements met.")
+
+
+def report(requirement: Requirement, failure: Failed) -> str:
+    """What was required, why, and the conversation that shows that it does not hold."""
+    return textwrap.indent(
+        f"{title(requirement)}\n{inspect.getdoc(requirement)}\n\n{failure}", " " * 6
+    ).lstrip()
+
+
+def is_stub(serve: Any) -> bool:
+    """Whether a function still contains a statement that is nothing but `...`."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(serve)))
+    except (OSError, TypeError, SyntaxError):  # no source, or one that does not stand alone
+        return False
+    return any(
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and node.value.value is ...
+        for node in ast.walk(tree)
+    )

@@ -1,0 +1,4 @@
+"""Judges a learner's answer.
+
+May import conformance, record, run, kernel, words, zoo.
+"""

@@ -1,0 +1,111 @@
+"""Judge a line that a learner has changed in a server."""
+
+from types import ModuleType
+from typing import Any
+
+from echo.lab import zoo
+from echo.lab.conformance.catalog import title, up_to
+from echo.lab.conformance.verdict import failing, report
+from echo.lab.exercises.answers import missing_text
+
+
+def check_change(server: ModuleType, old: str, new: Any, breaks: str) -> None:
+    """Put one line in the place of another, and see whether it breaks just what it should.
+
+    `breaks`: the requirement that the changed server must fail, having met all before it.
+    """
+    if new is ...:
+        print("Not attempted yet: replace the ... by your line, as a string.")
+        return
+    name = server.__name__.rpartition(".")[2]
+    if not isinstance(new, str) or new.strip() == old.strip():
+        print("That is the line as it stands." if isinstance(new, str) else "A string, please.")
+        return
+    try:
+        changed = zoo.derive(f"your_{name}", name, (zoo.Change(name, old, new.strip()),))
+    except ValueError:
+        print(f"There is no such line to replace: leave `old` as it is. ({old.strip()!r})")
+        return
+    except SyntaxError as error:
+        print(not_python(error))
+        return
+    *before, last = asked = up_to(until=breaks)
+    failed = failing(changed.serve, asked)
+    if failed is None:
+        print(f'Not broken yet: with your line the server meets "{title(last)}", too.')
+        return
+    if failed[0] is last:
+        print(f"Right. It meets the {len(before)} requirements before, and then:\n")
+    else:
+        print("It breaks, but not as asked. It should still do this:\n")
+    print(report(*failed))
+
+
+def check_repair(name: str, old: Any, new: Any) -> None:
+    """Put one line in the place of another in an animal of the zoo, and run the whole suite."""
+    if ... in (old, new):
+        print("Not attempted yet: replace each ... by a line, as a string.")
+        return
+    if not (isinstance(old, str) and isinstance(new, str)):
+        print("Two strings, please: the line as it stands, and yours.")
+        return
+    animal, was, now = zoo.ANIMALS[name], old.strip(), new.strip()
+    lines = zoo.load(name).__source__.splitlines()
+    found = [line for line in lines if line.strip() == was != ""]
+    if len(found) != 1:
+        times = "more than once" if found else "nowhere"
+        print(f"{was!r} stands {times} in {name}.py: copy one whole line, as it stands.")
+        return
+    module = animal.changes[0].module  # they are all in one file
+    change = zoo.Change(module, f"\n{found[0]}\n", f"\n{found[0].replace(was, now)}\n")
+    try:
+        repaired = zoo.derive(f"your_{name}", animal.server, (*animal.changes, change))
+    except SyntaxError as error:
+        print(not_python(error))
+        return
+    every = up_to()
+    if failed := failing(repaired.serve, every):
+        print(f"Not repaired yet. It should still do this:\n\nFAIL  {report(*failed)}")
+    else:
+        print(f"Right. It meets all {len(every)} requirements.")
+
+
+def not_python(error: SyntaxError) -> str:
+    return f"This is not Python any more: {error.msg} (line {error.lineno})."
+
+
+def check_lines(
+    name: str,
+    *lines: Any,
+    explained: str = "",
+    follow: str = "that client through the last turn of the loop",
+) -> None:
+    """Compare line numbers with those to blame for the fault of an animal of the zoo.
+
+    `explained`: the heading of the section that tells why, where no tape does.  `follow`: what
+    to look for on the tape, where there is one.
+    """
+    text = zoo.load(name).__source__
+    blame = {*zoo.faults(name)}
+    if ... in lines:
+        print("Not attempted yet: replace each ... by the number of a line.")
+        return
+    for line in lines:
+        if not isinstance(line, int):
+            print(f"{line!r} is no number: write 12, without quotes.")
+            return
+        if not 1 <= line <= text.count("\n"):
+            print(f"{name}.py has no line {line}: it ends with {text.count(chr(10))}.")
+            return
+    for line in dict.fromkeys(lines):
+        verdict = "yes" if line in blame else "no"
+        print(f"{verdict:3}  line {line}: {text.splitlines()[line - 1].strip()}")
+    missing = len(blame - set(lines))
+    if set(lines) == blame:
+        print(f"\nRight: {'these lines do' if len(blame) > 1 else 'this line does'} it.")
+    elif missing < len(blame):
+        print(f"\nNot yet: {missing_text(missing, blame)}." if missing else "\nAnd no other.")
+    elif explained:
+        print(f'\nNot yet. "{explained}" shows why.')
+    else:
+        print(f"\nNot yet. On the tape, follow {follow}.")

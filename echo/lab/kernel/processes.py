@@ -1,0 +1,101 @@
+"""What the kernel says about a process: its threads, its descriptors, its processor time."""
+
+import contextlib
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from echo.lab.kernel.sleep import NotTold, sleeping
+
+
+def own_descriptors() -> Iterator[tuple[int, tuple[int, int]]]:
+    """Each open descriptor of this process, and what it is open on."""
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            status = os.fstat(int(name))
+            yield int(name), (status.st_dev, status.st_ino)
+
+
+def epolls() -> set[int]:
+    """The descriptors of this process that are epoll instances."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{name}") == "anon_inode:[eventpoll]":
+                found.add(int(name))
+    return found
+
+
+class ThreadState(NamedTuple):
+    """A thread at one moment; two equal ones, asleep: it has not been woken in between."""
+
+    state: str
+    switches: tuple[str, ...]
+
+
+def kernel_buffers() -> tuple[int, int]:
+    """The most bytes that the kernel keeps for one socket: to send, received (tcp(7))."""
+
+    def most(way: str) -> int:
+        return max(
+            int(Path(f"/proc/sys/net/ipv4/tcp_{way}mem").read_text("ascii").split()[2]),
+            2 * int(Path(f"/proc/sys/net/core/{way}mem_max").read_text("ascii")),  # setsockopt()
+        )
+
+    return most("w"), most("r")
+
+
+def pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def session_of(pid: int) -> int | None:
+    with contextlib.suppress(OSError):
+        return os.getsid(pid)
+    return None
+
+
+def stat(pid: int) -> list[str]:
+    """The fields of /proc/<pid>/stat from the third on; none if it has gone."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+    return []
+
+
+def lives(pid: int) -> bool:
+    return stat(pid)[:1] not in ([], ["Z"], ["X"])
+
+
+def parent_of(pid: int) -> int | None:
+    fields = stat(pid)
+    return int(fields[1]) if fields else None
+
+
+def descriptors(pid: int) -> set[int]:
+    with contextlib.suppress(OSError):
+        return {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+    return set()
+
+
+def limit(pid: int, most: int) -> None:
+    """The soft limit of a process's descriptors."""
+    with contextlib.suppress(ProcessLookupError):
+        _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, hard))
+
+
+def cpu_clock(pid: int) -> int:
+    """What clock_getcpuclockid(3) gives, which Python lacks."""
+    return ~pid << 3 | 2
+
+
+def call_of(pid: int, tid: int) -> str:
+    """What a thread does now."""
+    fields = stat(tid)
+    try:
+        sleep = sleeping(tid, pid)
+    except NotTold:
+        return "running" if fields[:1] == ["R"] else "asleep"
+    return f"asleep in {sleep.call}" if sleep else "running"

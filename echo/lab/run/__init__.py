@@ -1,0 +1,4 @@
+"""Starts servers and clients, and ends them.
+
+May import kernel, words, notebook.
+"""

@@ -1,0 +1,401 @@
+"""Run a stranger's server as a process, and ask the kernel about it from outside.
+
+    server = Process("node echo.js {port}")
+
+A Process has what a requirement of the suite asks of a server in a thread of ours
+(run.server.Server).  What can only be had from inside is replaced by what a process really
+meets: signals instead of a gate, a resource limit instead of a made-up error, buffers as
+large as the kernel makes them.  What cannot be replaced raises NotAsked, with the reason.
+
+The process and all that it starts share a session, setsid(2); they are watched and ended
+together.
+"""
+
+import contextlib
+import os
+import random
+import re
+import resource
+import shlex
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from echo.lab.kernel.processes import (
+    ThreadState,
+    call_of,
+    cpu_clock,
+    descriptors,
+    kernel_buffers,
+    limit,
+    lives,
+    pids,
+    session_of,
+)
+from echo.lab.kernel.sockets import listeners, queues
+from echo.lab.run.faults import Flood
+from echo.lab.run.rest import PATIENCE
+
+LISTENS = 10  # seconds that a command may take to listen: some start a virtual machine first
+GRACE = 0.5  # seconds between asking it to end and ending it
+QUIET_LOOKS = 3  # so often must all threads have been found asleep, with no wake in between,
+PAUSE = 0.004  # so many seconds apart
+PORTS = range(10_000, 32_768)  # the kernel gives none of these to a client (ip_local_port_range)
+AT_ONCE = 4  # clients that any queue takes: socketserver's has 5 places
+ROOM = 4096  # descriptors that we and the server each need for one above 1023
+
+
+class Unusable(Exception):
+    """A command that cannot be judged; the message says why."""
+
+
+class NotAsked(Exception):
+    """What cannot be asked of this server; the message says why."""
+
+
+class Process:
+    """A command that serves on `address`; the suite's view of it."""
+
+    def __init__(self, command: str, buffer: int | None = None) -> None:
+        self.buffer = buffer  # of the clients; the server's own are the kernel's affair
+        self.can_send, self.can_receive = kernel_buffers()
+        self.full: object = None
+        self.arrived: int | None = None  # how many it has accepted is not to be seen from outside
+        self._looked: dict[int, ThreadState] = {}  # when its descriptors ran out
+        self._family = False  # whether it had more than one process then
+        self._grace = PATIENCE  # seconds that catch_up() waits, until it has waited in vain
+        for attempt in range(3):  # somebody may take the port before it does
+            self.stopping = False
+            self.address = ("127.0.0.1", free_port())
+            self._start(argv_of(command, self.address[1]))
+            try:
+                self._wait_until_it_listens()
+            except BaseException as error:
+                self.end()
+                taken = "in use" in str(error) or "EADDRINUSE" in str(error)
+                if not taken or attempt == 2:
+                    raise
+            else:
+                break
+
+    def _start(self, argv: list[str]) -> None:
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 -- end() closes it
+        try:
+            self._process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._output.close()
+            raise Unusable(f"cannot run {argv[0]}: {error.strerror}") from None
+        self.pid = self._process.pid
+
+    def _wait_until_it_listens(self) -> None:
+        """Without connecting: a client would be one too many for some servers."""
+        port = self.address[1]
+        deadline = time.monotonic() + LISTENS
+        while time.monotonic() < deadline:
+            found = [listener.inode for listener in listeners(port) if listener.here]
+            if found and self._sockets().issuperset(found):
+                return
+            if self._leader_ended():
+                how = self._how()
+                stay = "; it must stay in the foreground" if how == ", exit code 0" else ""
+                raise Unusable(f"the command ended before it listened on port {port}{how}{stay}")
+            time.sleep(0.005)
+        elsewhere = " but on another address" if listeners(port) else ""
+        raise Unusable(
+            f"the command does not listen on port {port} of 127.0.0.1{elsewhere}, "
+            f"{LISTENS} seconds after its start"
+        )
+
+    # -- who belongs to it --------------------------------------------------------------
+
+    def members(self) -> list[int]:
+        """The living processes of its session."""
+        return [pid for pid in pids() if session_of(pid) == self.pid and lives(pid)]
+
+    def _sockets(self) -> set[str]:
+        """The inodes of the sockets that its processes hold."""
+        found = set()
+        for pid in self.members():
+            with contextlib.suppress(OSError):
+                for fd in os.listdir(f"/proc/{pid}/fd"):
+                    with contextlib.suppress(OSError):
+                        found.update(
+                            re.findall(r"socket:\[(\d+)\]", os.readlink(f"/proc/{pid}/fd/{fd}"))
+                        )
+        return found
+
+    def _leader_ended(self) -> bool:
+        """Without reaping it: until then nobody else can get its number."""
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        with contextlib.suppress(ChildProcessError):
+            return os.waitid(os.P_PID, self.pid, options) is not None
+        return True
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of its processes have ended."""
+        return self._leader_ended() and not self.members()
+
+    @property
+    def crash(self) -> str | None:
+        """How it ended, if it ended by itself."""
+        if self.stopping or not self._leader_ended():
+            return None
+        return f"the server has ended{self._how()}"
+
+    def _how(self) -> str:
+        """Its exit code and its last words, as far as they are about an error."""
+        said = ""
+        with contextlib.suppress(ChildProcessError):
+            info = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if info is not None and info.si_code == os.CLD_EXITED:
+                said = f", exit code {info.si_status}"
+            elif info is not None:
+                said = f", by {signal.Signals(info.si_status).name}"
+        text = os.pread(self._output.fileno(), 1 << 20, 0).decode(errors="replace")
+        errors = re.findall(r"^\s*(?:\w+\.)*\w*(?:Error|Exception)\b.*", text, re.MULTILINE)
+        if not errors and said.startswith(", exit code"):
+            errors = text.splitlines()
+        last = errors[-1].strip() if errors else ""
+        return f"{said}: {last[:200]}" if last else said
+
+    # -- what it does now ---------------------------------------------------------------
+
+    def _look(self) -> dict[int, ThreadState]:
+        """Each of its threads, by number."""
+        found = {}
+        for pid in self.members():
+            with contextlib.suppress(OSError):
+                for tid in os.listdir(f"/proc/{pid}/task"):
+                    with contextlib.suppress(OSError):
+                        text = Path(f"/proc/{pid}/task/{tid}/status").read_text("ascii", "replace")
+                        state = text.partition("State:\t")[2][:1]
+                        switches = re.findall(r"ctxt_switches:\s*(\d+)", text)
+                        found[int(tid)] = ThreadState(state, tuple(switches))
+        return found
+
+    def settle(self, patience: float = PATIENCE) -> None:
+        """Return when all threads of all its processes sleep, and go on sleeping.
+
+        On loopback what a client sends wakes the server before send() has returned.  Raises
+        TimeoutError after `patience` seconds.
+        """
+        deadline = time.monotonic() + patience
+        before, equal = self._look(), 1
+        while not self.ended:
+            time.sleep(PAUSE)
+            now = self._look()
+            asleep = all(look.state == "S" for look in now.values())
+            equal = equal + 1 if asleep and now == before else 1
+            if equal > QUIET_LOOKS:
+                return
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the server is still busy after {patience:g} seconds")
+            before = now
+
+    def where_is(self) -> str:
+        """What its threads are doing now: "asleep in epoll_wait", "running", "ended"."""
+        if self.ended:
+            return "ended"
+        calls = set()
+        for pid in self.members():
+            with contextlib.suppress(OSError):
+                for tid in os.listdir(f"/proc/{pid}/task"):
+                    with contextlib.suppress(ProcessLookupError):
+                        calls.add(call_of(pid, int(tid)))
+        if len(calls) > 1:
+            calls.discard("asleep in futex")  # a pool of threads that waits for work
+        return ", ".join(sorted(calls))
+
+    def cpu(self) -> float:
+        """Seconds of processor time used by its processes that live now."""
+        seconds = 0.0
+        for pid in self.members():
+            with contextlib.suppress(OSError):
+                seconds += time.clock_gettime(cpu_clock(pid))
+        return seconds
+
+    def times_slept(self) -> int:
+        """How often its threads have gone to sleep so far (proc(5), voluntary_ctxt_switches)."""
+        return sum(int(look.switches[0]) for look in self._look().values())
+
+    def descriptors(self) -> int:
+        """How many descriptors its processes hold."""
+        return sum(len(descriptors(pid)) for pid in self.members())
+
+    def catch_up(self) -> None:
+        """Wait until it has accepted all who are there, if it ever does that.
+
+        A queue that is full lets a client wait for a second (listen(2), tcp_syn_retries).
+        """
+        deadline = time.monotonic() + self._grace
+        while any(listener.waiting for listener in listeners(self.address[1])):
+            if time.monotonic() > deadline:
+                self._grace = 0.0  # it serves one after the other, or not at all
+            if not self._grace:
+                break
+            time.sleep(0.0005)
+
+    def owes(self, client: socket.socket, sent: int) -> bool:
+        """Whether it has read, when it comes to rest, what it cannot give back to the kernel.
+
+        What a client has sent lies in four queues of the kernel, or else in the server.
+        """
+        with contextlib.suppress(TimeoutError):
+            self.settle()
+        port = client.getsockname()[1]
+        row = rf":{self.address[1]:04X} [0-9A-F]+:{port:04X} \w\w ([0-9A-F]+):([0-9A-F]+) "
+        for name in ("tcp", "tcp6"):
+            with contextlib.suppress(OSError):
+                text = Path(f"/proc/net/{name}").read_text(encoding="ascii")
+                where = text.find(f":{port:04X} 01 ")  # quickly to the line that it may be
+                while where >= 0:
+                    begin = text.rfind("\n", 0, where)
+                    if found := re.search(row, text[begin : text.find("\n", where)]):
+                        queued = sum(int(count, 16) for count in found.groups())
+                        mine = queues(client)
+                        return sent - queued - mine.unread - mine.unacknowledged > 0
+                    where = text.find(f":{port:04X} 01 ", where + 1)
+        return False
+
+    # -- what is done to it -------------------------------------------------------------
+
+    def run_out_of_descriptors(self, but_for: object = ()) -> None:
+        """From now on accept() fails with EMFILE, until it closes a descriptor.
+
+        The kernel gives the lowest free number, and none from the limit on: so the limit is
+        the lowest free one.  It takes none away.
+        """
+        self._looked, members = self._look(), self.members()
+        self._family = len(members) > 1
+        for pid in members:
+            used = descriptors(pid)
+            free = next(number for number in range(len(used) + 1) if number not in used)
+            limit(pid, free)
+
+    def make_room(self) -> None:
+        """Who serves each client in another process gets no descriptor back when one leaves."""
+        for pid in self.members() if self._family else []:
+            limit(pid, resource.prlimit(pid, resource.RLIMIT_NOFILE)[0] + AT_ONCE)
+
+    def refused(self) -> bool:
+        """Whether it has been awake since its descriptors ran out."""
+        return self._look() != self._looked
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Inside the block it is stopped (SIGSTOP); what clients do has happened before it looks.
+
+        Some calls that a signal stops fail with EINTR when they go on, signal(7).
+        """
+        self._signal(signal.SIGSTOP)
+        self._wait(lambda: all(look.state == "T" for look in self._look().values()))
+        try:
+            yield
+        finally:
+            self._signal(signal.SIGCONT)
+            with contextlib.suppress(TimeoutError):
+                self.settle()
+
+    @contextlib.contextmanager
+    def number_descriptors_from(self, lowest: int) -> Iterator[None]:
+        """Inside the block, whoever is accepted gets a descriptor from `lowest` on.
+
+        It takes as many other clients.  Raises NotAsked if limits or the server do not allow
+        it: one that serves each client in another process never holds so many.
+        """
+        members = self.members()
+        limits = [resource.prlimit(pid, resource.RLIMIT_NOFILE)[1] for pid in members]
+        hard = min([*limits, resource.getrlimit(resource.RLIMIT_NOFILE)[1]])
+        if hard < ROOM:
+            raise NotAsked(f"no process may have more than {hard} descriptors here")
+        for pid in members:
+            limit(pid, ROOM)
+        clients: list[socket.socket] = []
+        try:
+            while (missing := lowest - 1 - self._highest()) > 0:
+                for _ in range(min(missing, len(clients) + AT_ONCE)):  # few, until it keeps up
+                    if len(clients) % AT_ONCE == 0:
+                        self.catch_up()
+                    clients.append(socket.create_connection(self.address, PATIENCE))
+                deadline = time.monotonic() + PATIENCE
+                while lowest - 1 - self._highest() == missing:
+                    if len(self.members()) > len(members):
+                        raise NotAsked("it serves each client in a process of its own")
+                    if time.monotonic() > deadline:
+                        raise TimeoutError(f"it does not serve {lowest} clients at once")
+                    time.sleep(0.001)
+            with contextlib.suppress(TimeoutError):
+                self.settle()
+            yield
+        finally:
+            for client in clients:
+                client.close()
+
+    def _highest(self) -> int:
+        return max((max(descriptors(pid), default=0) for pid in self.members()), default=0)
+
+    def flood(self) -> contextlib.AbstractContextManager[Flood]:
+        raise NotAsked(
+            "a client's flood has gaps, however fast it is, and in a gap every server turns "
+            "to the others; only a server in a thread of ours can be given one without"
+        )
+
+    # -- the end ------------------------------------------------------------------------
+
+    def end(self) -> bool:
+        """End all of its processes: SIGTERM, and SIGKILL for those that stay."""
+        self.stopping = True
+        for number, seconds in ((signal.SIGTERM, GRACE), (signal.SIGKILL, PATIENCE)):
+            self._signal(number)
+            self._signal(signal.SIGCONT)  # one that is stopped would not hear it
+            if self._wait(lambda: self.ended, seconds):
+                break
+        gone = self.ended
+        if gone:
+            self._process.wait()
+        self._output.close()
+        return gone
+
+    def _signal(self, number: int) -> None:
+        for pid in self.members():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def _wait(self, condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
+        deadline = time.monotonic() + seconds
+        while not (holds := condition()) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        return holds
+
+
+# -- small things -----------------------------------------------------------------------
+
+
+def argv_of(command: str, port: int) -> list[str]:
+    """A command as a shell would split it, with the port put in; there is no shell."""
+    try:
+        argv = shlex.split(command)
+    except ValueError as error:
+        raise Unusable(f"the command cannot be read: {str(error).lower()}") from None
+    if not any("{port}" in word for word in argv):
+        raise Unusable("the command has no {port} in it: where is it told its port?")
+    return [word.replace("{port}", str(port)) for word in argv]
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nobody listens."""
+    while True:
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", random.choice(PORTS)))
+            return int(sock.getsockname()[1])

@@ -1,0 +1,4 @@
+"""What a cell displays, in words and as a picture.
+
+May import record, kernel, words.
+"""

@@ -1,0 +1,174 @@
+"""The ring: what it promises its server, and what it says where it is forbidden."""
+
+import ctypes
+import errno
+import signal
+import socket
+import subprocess
+import threading
+from contextlib import ExitStack, closing
+
+import pytest
+
+from echo import io_uring_server, ring
+from echo.lab import start
+from echo.ring import POLL, RECV, SEND, SIZE, Ring
+from tests import lesser
+from tests.paths import ROOT
+
+
+@pytest.fixture
+def io_uring():
+    try:
+        made = Ring()
+    except OSError as error:
+        pytest.skip(error.strerror)
+    with closing(made):
+        yield made
+
+
+@pytest.fixture
+def pairs():
+    """A function: that many pairs of connected sockets."""
+    with ExitStack() as stack:
+
+        def make(count):
+            made = [socket.socketpair() for _ in range(count)]
+            for sock in (sock for pair in made for sock in pair):
+                stack.enter_context(sock)
+            return made
+
+        yield make
+
+
+def room(size=16):
+    return ctypes.create_string_buffer(size)
+
+
+def test_result_is_that_of_the_call(io_uring, pairs):
+    """A number of bytes, or an errno with a minus; nothing is raised for one descriptor."""
+    ((ours, theirs),) = pairs(1)
+    io_uring.submit(SEND, ours.fileno(), b"hello")
+    assert list(io_uring.wait()) == [(ours.fileno(), 5)]
+    assert theirs.recv(9) == b"hello"
+    io_uring.submit(RECV, 999_999, room())
+    assert list(io_uring.wait()) == [(999_999, -errno.EBADF)]
+
+
+def test_bytes_are_there_when_we_hear_of_them(io_uring, pairs):
+    """The kernel has waited, and has copied as well."""
+    ((ours, theirs),) = pairs(1)
+    memory = room()
+    io_uring.submit(RECV, ours.fileno(), memory)
+    io_uring.enter(0)
+    theirs.send(b"late")
+    assert list(io_uring.wait()) == [(ours.fileno(), 4)]
+    assert memory[:4] == b"late"
+
+
+def test_many_operations_cost_one_call(io_uring, pairs, monkeypatch):
+    """This is what it is for."""
+    calls = []
+    real = ring.call
+    monkeypatch.setattr(ring, "call", lambda *numbers: calls.append(numbers) or real(*numbers))
+    many = pairs(100)
+    for ours, _ in many:
+        io_uring.submit(SEND, ours.fileno(), b"x")
+    assert len(list(io_uring.wait())) == 100
+    assert len(calls) == 1
+
+
+def test_more_operations_than_the_ring_has_room_for(io_uring, pairs):
+    """Nothing is lost when ten thousand clients move at once."""
+    many = pairs(350)  # with more than SIZE in the submission ring, than 2 * SIZE in the other
+    expected = set()
+    for ours, theirs in many:
+        for sock in (ours, theirs):
+            io_uring.submit(SEND, sock.fileno(), b"x")
+            expected.add((sock.fileno(), 1))
+    assert len(expected) > 2 * SIZE
+    done = set()
+    while len(done) < len(expected):
+        done |= set(io_uring.wait())
+    assert done == expected
+
+
+def test_poll_tells_what_is_ready(io_uring, pairs):
+    """Not used up by looking, as recv() would."""
+    ((ours, theirs),) = pairs(1)
+    theirs.send(b"x")
+    io_uring.submit(POLL, ours.fileno(), flags=1)
+    assert list(io_uring.wait()) == [(ours.fileno(), 1)]
+    assert ours.recv(9) == b"x"
+
+
+def test_memory_is_ours_again_after_close(pairs, io_uring):
+    """The kernel must not write to what we have given back: whose it would be, nobody knows."""
+    memory = [room() for _ in range(50)]
+    many = pairs(50)
+    taken = Ring()
+    for (ours, _), one in zip(many, memory, strict=True):
+        taken.submit(RECV, ours.fileno(), one)
+    taken.enter(0)
+    taken.close()
+    assert taken.lent == {}
+    for ours, theirs in many:
+        theirs.send(b"x")
+        assert ours.recv(9) == b"x"
+    assert not any(map(any, (one.raw for one in memory)))
+
+
+def test_signal_does_not_end_the_wait(io_uring, pairs):
+    """It reaches a server's thread as well as any other."""
+    ((ours, theirs),) = pairs(1)
+    io_uring.submit(RECV, ours.fileno(), room())
+    before = signal.signal(signal.SIGUSR1, lambda *_: theirs.send(b"x"))
+    try:
+        timer = threading.Timer(0.05, signal.pthread_kill, [threading.get_ident(), signal.SIGUSR1])
+        timer.start()
+        done = []
+        while not done:
+            done = list(io_uring.wait())
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        timer.join()
+    assert done == [(ours.fileno(), 1)]
+
+
+def test_crash_of_the_server_gives_the_memory_back(io_uring, monkeypatch):
+    """Its clients may go on sending; a notebook's kernel must not be hit."""
+    rings = []
+    monkeypatch.setattr(io_uring_server, "Ring", lambda: rings.append(Ring()) or rings[-1])
+    server = start(io_uring_server.serve)
+    clients = [server.connect() for _ in range(20)]
+    assert rings[0].lent
+    server.end()
+    assert rings[0].lent == {}
+    for client in clients:
+        client.close()
+
+
+# Forbidden: what a container's filter does, installed in a child.
+
+
+@pytest.mark.skipif(not lesser.CAN_FORBID, reason="other numbers")
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EPERM, "a seccomp filter or kernel.io_uring_disabled forbids it"),
+        (errno.ENOSYS, "the kernel has none"),
+        (errno.ENOMEM, "the limit of locked memory (ulimit -l) forbids it"),
+    ],
+)
+def test_who_forbids_it_is_told_in_one_line(number, words):
+    """Docker does, and many hosted machines: nobody shall look for the fault in our code."""
+    done = subprocess.run(
+        [*lesser.without_io_uring(number), "-m", "echo", "io_uring", "0"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert done.stderr == f"python -m echo: no io_uring here: {words}\n"
+    assert done.returncode == 1

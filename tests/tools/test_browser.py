@@ -1,0 +1,204 @@
+"""The lessons in a real JupyterLab in a real browser; what is wrong there is found and said."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from tests.paths import LESSONS, ROOT
+
+TOOL = [sys.executable, "-m", "tools.browser"]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+SHOW = """\
+from IPython.display import HTML
+HTML('''{}''')"""
+FIGURE = (
+    '<svg width="200" height="40" {}><rect width="200" height="40" fill="#ffffff"/>'
+    '<text x="9" y="25" fill="{}">letters</text></svg>'
+)
+# {what is wrong: (its cell, the line that says so)}; "nothing" stands for a cell that is in order.
+FAULTS = {
+    "pale words": (
+        new_markdown_cell('<p style="color: #999; background: #fff">pale</p>'),
+        r"light theme, {}: color-contrast \(serious\): .* contrast of 2\.8",
+    ),
+    "words in an answer that is closed": (
+        new_markdown_cell(
+            "<details><summary>Hint</summary>\n\n"
+            '<p style="color: #777; background: #888">pale</p>\n\n</details>'
+        ),
+        r"dark theme, {}: color-contrast \(serious\)",
+    ),
+    "words of one theme": (
+        new_markdown_cell('<p style="color: #222">dark</p>'),
+        r"dark theme, {}: color-contrast \(serious\)",
+    ),
+    "pale letters in a figure": (
+        new_code_cell(SHOW.format(FIGURE.format('role="img" aria-label="a word"', "#999999"))),
+        r"light theme, {}: contrast 2\.8 of 'letters' in a figure",
+    ),
+    "a figure without words": (
+        new_code_cell(SHOW.format(FIGURE.format("", "#000000"))),
+        r"light theme, {}: a figure has no alt text: <svg width",
+    ),
+    "a button out of reach": (
+        new_code_cell(SHOW.format('<button tabindex="-1">Press</button>')),
+        r"{}: Tab does not come to 'Press'",
+    ),
+    "an answer that does not open": (
+        new_code_cell(
+            SHOW.format(
+                '<details onclick="event.preventDefault()"><summary>Shut</summary>x</details>'
+            )
+        ),
+        r"{}: Enter does not open 'Shut'",
+    ),
+    "a button without words": (
+        new_code_cell(SHOW.format('<p style="height: 3000px"></p><button></button>')),
+        r"theme, {}: button-name \(critical\)",
+    ),
+    "a link that only its colour tells": (
+        new_code_cell(
+            SHOW.format(
+                '<p style="color: #222; background: #fff">A <a href="#x" style="color: #444">link'
+                "</a> among words.</p>"
+            )
+        ),
+        r"theme, {}: link-in-text-block \(serious\)",
+    ),
+    "pale words of code": (
+        new_code_cell(
+            SHOW.format(
+                '<pre><b>x</b> <b>y</b> <b style="color: #999; background: #fff">z</b></pre>'
+            )
+        ),
+        r"dark theme, {}: color-contrast \(serious\)",
+    ),
+    "pale words, far below": (
+        new_markdown_cell('<p style="color: #999; background: #fff">pale</p>'),
+        r"light theme, {}: color-contrast \(serious\)",
+    ),
+    "nothing": (
+        new_code_cell(
+            SHOW.format(
+                FIGURE.format('role="img" aria-label="a word"', "#595959")
+                + '<button>Press</button><p style="color: #222; background: #fff">dark</p>'
+            )
+        ),
+        None,
+    ),
+}
+
+
+def started(folder, *arguments, **variables):
+    """What the tool says and returns, run in another folder than ours."""
+    return subprocess.run(
+        [*TOOL, *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+@pytest.fixture
+def browser(tmp_path):
+    """Run the tool as people do; where CI runs, a machine without Chromium has failed."""
+    lacks = None
+    if not any(map(shutil.which, BROWSERS)):
+        lacks = "there is no Chromium here: apt-get install chromium"
+    elif not importlib.util.find_spec("playwright"):
+        lacks = "playwright is not installed: make browser"
+    if lacks:
+        pytest.fail(lacks) if os.environ.get("CI") else pytest.skip(lacks)
+
+    def run(*arguments):
+        return started(tmp_path, *arguments)
+
+    return run
+
+
+def write(path, *cells):
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=list(cells), metadata=metadata), path)
+    return path
+
+
+def test_every_lesson_does_what_a_learner_expects(browser):
+    """Run twice, filled in, looked at in both themes, stepped: see the head of the tool."""
+    done = browser(*LESSONS)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    said = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    assert said.keys() == {*map(str, LESSONS), "stepper.ipynb"}
+    assert said.pop("stepper.ipynb").startswith("pressed by mouse and by keyboard")
+    for seen in said.values():
+        assert seen.startswith("no unannounced error, ")
+        figures, stops = map(int, re.search(r"(\d+) figures .* (\d+) places", seen).groups())
+        assert figures, "a lesson has figures, and none was looked at"
+        assert stops >= 10, "a lesson has hints and answers, and they were not looked at"
+
+
+def test_every_fault_is_found(browser, tmp_path):
+    """A check that cannot fail is none: one notebook has every fault that it should find."""
+    cells = [cell for cell, _ in FAULTS.values()]
+    unfit = write(tmp_path / "unfit.ipynb", *cells)
+    unsolved = write(
+        tmp_path / "unsolved.ipynb",
+        new_code_cell("answer = ...", metadata={"exercise": {}}),
+        new_markdown_cell("Its check:"),
+        new_code_cell("print('Right' if answer == 42 else 'wrong')"),
+        new_markdown_cell("<details><summary>Solution</summary>\n\n```python\nanswer = 41\n```"),
+    )
+    failing = write(
+        tmp_path / "failing.ipynb",
+        new_code_cell("[].pop()", metadata={"tags": ["raises-exception"]}),
+        new_code_cell("1 / 0"),
+    )
+    fails_again = write(
+        tmp_path / "again.ipynb", new_code_cell("again = 'again' in globals()\nassert not again")
+    )
+    pictures = tmp_path / "pictures"
+    done = browser(unfit, unsolved, failing, fails_again, "--out", pictures)
+    assert done.returncode == 1
+    assert done.stdout.startswith("stepper.ipynb: "), "whatever went wrong before"
+    said = dict.fromkeys(FAULTS, False)
+    for number, (name, (cell, line)) in enumerate(FAULTS.items(), 1):
+        place = f"cell {number} (id {cell.id})"
+        if line is None:
+            said[name] = place not in done.stderr
+        else:
+            said[name] = bool(re.search(line.format(re.escape(place)), done.stderr))
+    assert all(said.values()), (said, done.stderr)
+    assert f"{unsolved}: cell 3: the solution does not satisfy the check:\nwrong" in done.stderr
+    assert re.search(r"Run All:\n  cell 2 \(id \w+\): ZeroDivisionError: ", done.stderr)
+    taken = {one.stem for one in pictures.glob("unfit/*.png")}
+    assert {"light-01", "light-02", "dark-01", "dark-02"} <= taken, "it is higher than a screen"
+    light, dark = (pictures / "unfit" / f"{theme}-01.png" for theme in ("light", "dark"))
+    assert light.read_bytes() != dark.read_bytes()
+    assert re.search(r"Run All, filled in.*:\n  cell 1 \(id \w+\): AssertionError", done.stderr)
+
+
+def test_no_chromium_is_said_in_one_sentence(tmp_path):
+    """And nothing is started, nor left behind."""
+    done = started(tmp_path, LESSONS[0], PATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "There is no Chromium here: apt-get install chromium\n"
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_browser_that_does_not_start_is_said_in_one_sentence(tmp_path):
+    """As where a container forbids what it needs."""
+    (tmp_path / "chromium").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "chromium").chmod(0o755)
+    done = started(tmp_path, LESSONS[0], PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"{tmp_path / 'chromium'}: ")
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,313 @@
+"""The site: every page shows what the lesson stores, leads where it says, and fits its window.
+
+    make site    # builds it, and runs this; make test, which has not installed Sphinx, skips it
+
+Links within the site are followed, to the anchor; of links that leave it only the form is
+looked at, for nothing here asks another host.
+"""
+
+import contextlib
+import functools
+import http.server
+import json
+import os
+import re
+import shutil
+import threading
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+
+from tests.paths import LESSONS, ROOT
+
+DOCS = sorted(ROOT.glob("docs/*.md"))
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+WINDOWS = {"desktop": (1280, 900), "phone": (390, 844)}
+
+# What sticks out of the window to the right and is in no box that scrolls; each once.
+STICKS_OUT = """() => {
+  const width = document.documentElement.clientWidth, found = [];
+  if (document.documentElement.scrollWidth > width) found.push('the page itself');
+  const scrolls = one => ['auto', 'scroll'].includes(getComputedStyle(one).overflowX);
+  for (const one of document.querySelectorAll('article *')) {
+    const box = one.getBoundingClientRect();
+    if (box.width === 0 || box.right <= width + 1) continue;
+    let above = one;
+    while (above && !scrolls(above)) above = above.parentElement;
+    if (!above || above.getBoundingClientRect().right > width + 1)
+      found.push(`<${one.tagName.toLowerCase()} class="${one.getAttribute('class') || ''}">`);
+  }
+  return [...new Set(found)];
+}"""
+OPEN_ALL = "() => document.querySelectorAll('details').forEach(one => { one.open = true; })"
+MARKED = "article span.highlighted"  # what Sphinx's script makes of a searched word
+DRAWINGS = """() => [...document.querySelectorAll('svg')].map(one => one.textContent + ' ' +
+                    one.querySelectorAll('*').length)"""
+COLOURS = """() => [getComputedStyle(document.body).backgroundColor,
+                    getComputedStyle(document.body).color]"""
+
+
+class Page(HTMLParser):
+    """What a page refers to, what can be referred to in it, its pictures and its text."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.resources, self.anchors, self.images = [], [], set(), []
+        self.words = []
+        self._hidden = 0
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self._hidden += tag in ("script", "style")
+        self.anchors.update(filter(None, (values.get("id"), values.get("name"))))
+        if tag in ("a", "area") and "href" in values:
+            self.links.append(values["href"])
+        elif tag == "link" and "stylesheet" in values.get("rel", ""):
+            self.resources.append(values["href"])
+        elif values.get("src"):
+            self.resources.append(values["src"])
+        self.resources += [
+            part.split()[0] for part in values.get("srcset", "").split(",") if part.strip()
+        ]
+        if tag == "img":
+            self.images.append(values)
+
+    def handle_endtag(self, tag):
+        self._hidden -= tag in ("script", "style")
+
+    def handle_data(self, data):
+        if not self._hidden:
+            self.words.append(data)
+
+    @property
+    def text(self):
+        """Without blanks, which a page may set as it likes."""
+        return re.sub(r"\s+", "", "".join(self.words))
+
+
+@functools.cache
+def page_of(path):
+    return Page(path)
+
+
+def wrong_references(folder):
+    """Each reference of a page in `folder` that leads nowhere, with its page."""
+    wrong = []
+    for path in sorted(folder.rglob("*.html")):
+        page = page_of(path)
+        here = "http://site/" + path.relative_to(folder).as_posix()
+        for to in page.links + page.resources:
+            url = urlsplit(urljoin(here, to))
+            if url.netloc != "site":
+                # A link may leave the site; what the page is made of may not lie elsewhere.
+                fits = url.scheme == "mailto" or re.fullmatch(r"[\w-]+(\.[\w-]+)+", url.netloc)
+                if to in page.resources or not fits or re.search(r"[\s<>]", to):
+                    wrong.append((path.name, to))
+                continue
+            there = folder / unquote(url.path).lstrip("/")
+            there = there / "index.html" if there.is_dir() else there
+            anchor = unquote(url.fragment)
+            if not there.is_file() or (
+                anchor and there.suffix == ".html" and anchor not in page_of(there).anchors
+            ):
+                wrong.append((path.name, to))
+    return wrong
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def served(folder):
+    """The address of a web server on this machine that has `folder`."""
+    handler = functools.partial(Quiet, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class Visitor:
+    """A browser window that notes what goes wrong in it."""
+
+    def __init__(self, browser, home, size, scheme):
+        width, height = size
+        self.home, self.wrong = home, []
+        self.page = browser.new_page(
+            viewport={"width": width, "height": height}, color_scheme=scheme
+        )
+        self.page.route(lambda url: not url.startswith((home, "data:")), self._refuse)
+        self.page.on("requestfailed", lambda one: self.wrong.append(f"failed: {one.url}"))
+        self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        self.page.on("response", self._look_at)
+
+    def _refuse(self, route):
+        self.wrong.append(f"another host: {route.request.url}")
+        route.abort()
+
+    def _look_at(self, response):
+        if response.status >= 400:
+            self.wrong.append(f"{response.status}: {response.url}")
+
+    def visit(self, path):
+        """What is wrong with the page at `path`, as it opens and with every answer open."""
+        self.wrong.clear()
+        self.page.goto(self.home + path, wait_until="networkidle")
+        found = [f"sticks out: {one}" for one in self.page.evaluate(STICKS_OUT)]
+        self.page.evaluate(OPEN_ALL)
+        found += [f"sticks out when open: {one}" for one in self.page.evaluate(STICKS_OUT)]
+        return [f"{path}: {one}" for one in dict.fromkeys(self.wrong + found)]
+
+
+@pytest.fixture(scope="module")
+def site(request):
+    return Path(request.config.getoption("--site")).resolve()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if chromium is None:
+        lacks = "no chromium here: apt-get install chromium"
+        pytest.fail(lacks) if "CI" in os.environ else pytest.skip(lacks)
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with api.sync_playwright() as playwright:
+        one = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield one
+        one.close()
+
+
+def outputs_of(notebook):
+    """(text/html or None, text) of each output that a notebook stores."""
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            text = output.get("text") or data.get("text/plain") or output.get("evalue")
+            yield "".join(data.get("text/html", "")) or None, "".join(text)
+
+
+def test_there_is_a_page_for_everything(site):
+    pages = [Path("index.html"), Path("search.html"), Path("CONTRIBUTING.html")]
+    pages += [path.relative_to(ROOT).with_suffix(".html") for path in LESSONS + DOCS]
+    assert not [page for page in pages if not (site / page).is_file()]
+
+
+def test_every_page_is_in_the_list_of_each(site):
+    """The one at the side: what is not there is found by nobody."""
+    names = {f"{path.stem}.html" for path in LESSONS + DOCS}
+    for path in site.rglob("*.html"):
+        if "_static" not in path.parts:
+            listed = {urlsplit(link).path.rpartition("/")[2] for link in page_of(path).links}
+            listed.add(path.name)  # itself is listed as "#"
+            assert names <= listed, path
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_shows_what_it_stores(site, path):
+    """Without a kernel: text as it is, and where there is a drawing or a table, that."""
+    page = site / "notebooks" / f"{path.stem}.html"
+    html, text = page.read_text(encoding="utf-8"), page_of(page).text
+    for drawn, plain in outputs_of(path):
+        if drawn is None:
+            assert re.sub(r"\s+", "", plain) in text
+        else:
+            assert drawn.strip() in html
+
+
+def test_links_lead_somewhere(site):
+    assert not wrong_references(site)
+
+
+def test_every_image_is_described(site):
+    for path in site.rglob("*.html"):
+        assert not [image for image in page_of(path).images if not image.get("alt")], path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("window", WINDOWS)
+def test_pages_fit_and_ask_no_other_host(site, browser, window, scheme):
+    with served(site) as home:
+        visitor = Visitor(browser, home, WINDOWS[window], scheme)
+        wrong = []
+        for path in sorted(site.rglob("*.html")):
+            wrong += visitor.visit(path.relative_to(site).as_posix())
+        background, ink = [
+            sum(map(int, re.findall(r"\d+", colour)[:3]))
+            for colour in visitor.page.evaluate(COLOURS)
+        ]
+        visitor.page.close()
+    assert not wrong
+    assert (background > ink) == (scheme == "light")
+
+
+def test_search_finds_a_lesson(site, browser):
+    with served(site) as home:
+        visitor = Visitor(browser, home, WINDOWS["desktop"], "light")
+        visitor.page.goto(home + "index.html")
+        visitor.page.fill(".sidebar-search", "epoll_wait")
+        visitor.page.press(".sidebar-search", "Enter")
+        visitor.page.locator("#search-results li a", has_text="05").first.click()
+        visitor.page.wait_for_url("**/notebooks/05_epoll.html*")
+        visitor.page.locator(MARKED).first.wait_for(state="attached", timeout=5000)
+        visitor.page.close()
+    assert not visitor.wrong
+
+
+def test_a_searched_word_is_marked_and_drawings_stay_as_they_are(site, browser):
+    """Sphinx's script, left to itself, fails at a drawing's <desc> and misplaces its marks."""
+    word, described = "client", 0
+    with served(site) as home:
+        visitor = Visitor(browser, home, WINDOWS["desktop"], "light")
+        for path in LESSONS:
+            address = f"{home}notebooks/{path.stem}.html"
+            visitor.page.goto(address)
+            before = visitor.page.evaluate(DRAWINGS)
+            described += any(word in one for one in before)
+            visitor.page.goto(f"{address}?highlight={word}")
+            visitor.page.locator(MARKED).first.wait_for(state="attached", timeout=5000)
+            assert visitor.page.evaluate(DRAWINGS) == before, path.stem
+        visitor.page.close()
+    assert described
+    assert not visitor.wrong
+
+
+PLANTED = """<!doctype html><title>A page with faults</title>
+<article id="here"><a href="gone.html">1</a><a href="#nowhere">2</a><a href="https://x y/">3</a>
+<a href="#here">right</a><a href="https://example.org/">right</a>
+<div style="overflow-x: auto"><p style="width: 3000px">scrolls</p></div>
+<details><summary>.</summary><table style="width: 900px"><tr><td>.</table></details>
+<img src="missing.png"><script src="https://example.org/tracker.js"></script></article>"""
+
+
+@pytest.fixture
+def planted(tmp_path, site):
+    """A site with one page, and one fault of each kind."""
+    (tmp_path / "page.html").write_text(PLANTED, encoding="utf-8")
+    return tmp_path
+
+
+def test_planted_references_are_found(planted):
+    found = {to for _, to in wrong_references(planted)}
+    faults = {"gone.html", "#nowhere", "https://x y/", "missing.png"}
+    assert found == faults | {"https://example.org/tracker.js"}
+
+
+def test_planted_faults_are_seen_by_the_browser(planted, browser):
+    with served(planted) as home:
+        visitor = Visitor(browser, home, WINDOWS["phone"], "light")
+        found = visitor.visit("page.html")
+        visitor.page.close()
+    assert len([one for one in found if "another host" in one]) == 1
+    assert any("404" in one and "missing.png" in one for one in found)
+    assert any("sticks out when open: <table" in one for one in found)
+    assert not any("<p" in one for one in found)  # it scrolls in its own box

@@ -1,0 +1,1 @@
+"""Lessons in a real JupyterLab in a real browser: python -m tools.browser."""
