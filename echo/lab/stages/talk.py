@@ -14,7 +14,7 @@ from typing import NamedTuple
 from echo.lab.conformance.subject import BUFFER, Subject, Talker
 from echo.lab.kernel.sleep import NotTold, sleeping
 from echo.lab.kernel.sockets import tcp_table, unread
-from echo.lab.run.process import Process
+from echo.lab.run.server import Server
 
 PROMPTLY = 2.0  # seconds by which anything that works has happened
 MOMENT = 0.1  # seconds between two looks at a server that says nothing
@@ -76,7 +76,7 @@ class Conversation(Subject):
 
     def awake(self) -> bool:
         """Whether a thread of the server runs, or would like to: a busy machine may not let it."""
-        if isinstance(self.server, Process):
+        if not isinstance(self.server, Server):
             return "running" in self.server.where_is()
         with contextlib.suppress(NotTold, ProcessLookupError):
             return any(sleeping(tid) is None for tid in self.server.tids())
