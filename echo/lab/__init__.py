@@ -49,6 +49,8 @@ NAMES = {
     "show.series": ["map_of_the_series"],
     "show.timeline": ["timeline"],
     "show.truth_table": ["truth_table"],
+    "stages.beside": ["beside_redis"],
+    "stages.verdict": ["check_stage"],
 }
 HOME = {name: module for module, names in NAMES.items() for name in names}
 

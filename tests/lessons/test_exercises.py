@@ -38,6 +38,12 @@ def parts(notebook):
             yield cell.source, check, code
 
 
+def given(code, file):
+    """The cells of a lesson that all of its exercises build on, as the wrong answers name them."""
+    names = file.get("GIVEN", [])
+    return "\n\n".join(cell.source for cell in code if cell.id in names)
+
+
 def said(cell):
     """What a cell prints, the words of its verdict, or its error."""
     return "".join(
@@ -52,14 +58,20 @@ def answers(request):
     notebook = nbformat.read(request.param, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     file = runpy.run_path(str(WRONG_ANSWERS / f"{request.param.stem}.py"))
+    untouched, before = file.get("UNTOUCHED", {}), [given(code, file)]
     tried = {}  # (exercise, answer) -> its cells, the last of which prints
     for number, (stub, check, solution) in enumerate(parts(notebook), 1):
-        tried[number, "untouched"] = [stub, check], re.compile("^Not attempted yet")
-        tried[number, "solution"] = [solution], SOLVED
+        so_far = "\n\n".join(before)
+        expected = re.escape(untouched.get(number, "Not attempted yet"))
+        tried[number, "untouched"] = [so_far, stub, check], re.compile(f"^{expected}")
+        tried[number, "solution"] = [so_far, solution], SOLVED
         for which, answer in enumerate(file.get("RIGHT", {}).get(number, []), 1):
-            tried[number, f"right {which}"] = [answer, check], SOLVED
+            tried[number, f"right {which}"] = [so_far, answer, check], SOLVED
         for which, (answer, expected) in enumerate(file["WRONG"][number], 1):
-            tried[number, f"wrong {which}"] = [answer, check], re.compile(re.escape(expected))
+            found = re.compile(re.escape(expected))
+            tried[number, f"wrong {which}"] = [so_far, answer, check], found
+        if "GIVEN" in file:  # the next exercise goes on from here
+            before.append(solution.replace(check, ""))
     sources = ["\n".join(dict.fromkeys(imports(code)))]
     sources += [source for cells, _ in tried.values() for source in cells]
     sources.append(code[-1].source)

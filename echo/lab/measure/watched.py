@@ -81,7 +81,7 @@ class Watchers(Table):
 
     def __init__(self, rows: dict[str, Watched], notes: str = "") -> None:
         lines = [(name, *row) for name, row in rows.items()]
-        markup = table_html("Flags of epoll entries", WATCHED_HEADS, lines, lambda *_: False)
+        markup = table_html("Flags of epoll entries", WATCHED_HEADS, lines)
         super().__init__(rows, table_text(WATCHED_HEADS, lines), [markup], notes)
 
 
