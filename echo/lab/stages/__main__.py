@@ -16,7 +16,7 @@ from echo.lab.run.process import Process, Unusable
 from echo.lab.run.program import Parser, leaving_nobody
 from echo.lab.run.server import Server, start
 from echo.lab.stages.talk import Stage
-from echo.lab.stages.verdict import STAGES_OF, Verdict, judge, stage_report
+from echo.lab.stages.verdict import STAGES_OF, StageVerdict, judge, stage_report
 
 JUDGE = "python -m echo.lab.stages"
 
@@ -70,7 +70,7 @@ def judge_as_told() -> int:
     return 1 if verdict.failed else 0
 
 
-def verdict_of(options: argparse.Namespace) -> Verdict:
+def verdict_of(options: argparse.Namespace) -> StageVerdict:
     """Raises Unusable if it does not start."""
     if options.command:
         Process(options.command).end()

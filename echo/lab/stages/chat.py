@@ -9,11 +9,11 @@ hexchat#1852 (one recv() is one line), inspircd#768 (one line for each event), s
 (what write() returns), CMU 15-441 (a line without an end), Protohackers 3 (waiting for a name).
 """
 
-from echo.lab.stages.talk import SMALL, Conversation, Speaker, Stages
+from echo.lab.stages.talk import FEW_BYTES, Conversation, Speaker, Stages
 
 CHAT_STAGES = Stages()
 LONG_LINE = 1000  # bytes of a line that must be passed on
-TOO_LONG = 1_000_000  # bytes without an end that no server keeps
+LINE_TOO_LONG = 1_000_000  # bytes without an end that no server keeps
 OWED = 100_000  # bytes that a server must keep for a client that reads late
 TOO_MUCH = 2_500_000  # bytes that no server keeps for one that does not read
 CROWD = 200
@@ -183,7 +183,7 @@ def limits_the_length_of_a_line(chat: Conversation) -> None:
         bob.note(
             f"sends     a million bytes{', then the end of the line' if end else ' without an end'}"
         )
-        bob.says_quietly(b"x" * TOO_LONG + end)
+        bob.says_quietly(b"x" * LINE_TOO_LONG + end)
         bob.gets_the_end()
         ann.gets("* bob left")
         bob = join(chat, "bob")
@@ -208,7 +208,7 @@ def get_line(guest: Speaker, expected: str, but: str = "") -> bool:
     return came
 
 
-@CHAT_STAGES(buffer=SMALL)
+@CHAT_STAGES(buffer=FEW_BYTES)
 def keeps_what_does_not_fit(chat: Conversation) -> None:
     """A client that reads late gets every line, whole and in order: send() may take a part, and
     the rest is kept and sent when there is room."""
@@ -233,7 +233,7 @@ def keeps_what_does_not_fit(chat: Conversation) -> None:
     late.gets("ann: did you get all that?")
 
 
-@CHAT_STAGES(buffer=SMALL)
+@CHAT_STAGES(buffer=FEW_BYTES)
 def drops_a_client_that_never_reads(chat: Conversation) -> None:
     """A client that does not read stops nobody, and is dropped when it is owed more than a
     megabyte; the others get every line, whole and in order."""

@@ -16,7 +16,7 @@ import tempfile
 import time
 
 from echo.lab.run.process import NotAsked
-from echo.lab.stages.talk import SMALL, Conversation, Speaker, Stages, abridged
+from echo.lab.stages.talk import FEW_BYTES, Conversation, Speaker, Stages, abridged
 
 REDIS_STAGES = Stages()
 LARGE = b"x" * 1_000_000
@@ -150,7 +150,7 @@ def forgets_in_time(redis: Conversation) -> None:
     asks(client, [b"GET", b"k2"], b"$1\r\nv\r\n")
 
 
-@REDIS_STAGES(buffer=SMALL)
+@REDIS_STAGES(buffer=FEW_BYTES)
 def answers_more_than_it_keeps(redis: Conversation) -> None:
     """Sixteen commands come in one piece, each with an answer of a megabyte: all are answered, in
     whatever portions, although no event tells of a command that has already been read."""
@@ -161,7 +161,7 @@ def answers_more_than_it_keeps(redis: Conversation) -> None:
     client.gets_bytes(bulk(LARGE) * COPIES, "16 answers of a megabyte")
 
 
-@REDIS_STAGES(buffer=SMALL)
+@REDIS_STAGES(buffer=FEW_BYTES)
 def serves_others_meanwhile(redis: Conversation) -> None:
     """A client asks for 16 megabytes and does not read: others are served, and later it gets
     all of it."""

@@ -21,7 +21,7 @@ STAGES_OF: dict[str, list[Stage]] = {"chat": chat.CHAT_STAGES, "redis": tiny_red
 WIDTH = 94
 
 
-class Verdict(NamedTuple):
+class StageVerdict(NamedTuple):
     """How far a server comes."""
 
     series: str
@@ -82,7 +82,7 @@ def judge(
     begin: Callable[[Stage], Server | Process],
     until: int | None = None,
     tell: Callable[[Stage, str], None] = lambda stage, what: None,
-) -> Verdict:
+) -> StageVerdict:
     """Put the stages of a series, one after the other, each to a fresh server.
 
     `begin`: starts a server for a stage.  `until`: the number of the last stage to put.
@@ -98,12 +98,12 @@ def judge(
             tell(stage, "----")
         except Failed as failure:
             tell(stage, "FAIL")
-            return Verdict(
+            return StageVerdict(
                 series, stage.number - 1, len(stages), stage, str(failure), tuple(not_asked)
             )
         else:
             tell(stage, "pass")
-    return Verdict(series, len(stages[:until]), len(stages), not_asked=tuple(not_asked))
+    return StageVerdict(series, len(stages[:until]), len(stages), not_asked=tuple(not_asked))
 
 
 def examine_stage(serve: Callable[..., Any], stage: Stage) -> None:

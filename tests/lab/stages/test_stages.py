@@ -23,7 +23,7 @@ from echo.lab.run.process import NotAsked, Process
 from echo.lab.stages import servers
 from echo.lab.stages.beside import REDIS_SERVER, beside_redis
 from echo.lab.stages.servers import BROKEN, load
-from echo.lab.stages.verdict import STAGES_OF, Verdict, examine_stage, judge, put_stage
+from echo.lab.stages.verdict import STAGES_OF, StageVerdict, examine_stage, judge, put_stage
 from tests.paths import ROOT
 
 OTHERS = sorted((Path(__file__).parent / "servers").glob("*.py"))
@@ -242,7 +242,7 @@ def test_without_the_tools_a_stage_is_not_asked(monkeypatch, capsys):
 
 
 def test_a_verdict_is_one_line():
-    assert Verdict("chat", 3, 11).progress() == "chat  ■■■□□□□□□□□  3 of 11 stages"
+    assert StageVerdict("chat", 3, 11).progress() == "chat  ■■■□□□□□□□□  3 of 11 stages"
 
 
 # The lesson.

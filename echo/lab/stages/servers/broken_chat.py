@@ -18,7 +18,7 @@ def change(old: str, new: str) -> Change:
 
 
 WELCOME = '                    say(guest, "name?")\n'
-TOO_LONG = """\
+LINE_TOO_LONG = """\
     for line in [*lines, guest.rest]:
         if len(line) > LONGEST:
             guest.lost()
@@ -331,7 +331,7 @@ CHAT: dict[str, Broken] = {
     "keeps_a_line_without_end": Broken(
         "limits the length of a line",
         "Waits for the end of a line, however long that takes.",
-        (change(TOO_LONG, ""),),
+        (change(LINE_TOO_LONG, ""),),
     ),
     "measures_whole_lines_only": Broken(
         "limits the length of a line",
@@ -343,7 +343,7 @@ CHAT: dict[str, Broken] = {
         "Passes on the first thousand bytes, and takes the rest for another line.",
         (
             change(
-                TOO_LONG,
+                LINE_TOO_LONG,
                 "    if len(guest.rest) > LONGEST:\n"
                 "        lines.append(guest.rest[:LONGEST])\n"
                 "        guest.rest = guest.rest[LONGEST:]\n",
