@@ -17,7 +17,9 @@ FLOORS = {
     "echo": set(),
     "echo.__main__": set(),
     "echo.connection": set(),
-    "echo.ring": set(),
+    "echo.syscall": set(),
+    "echo.ring": {"echo.syscall"},
+    "echo.pool": {"echo.ring", "echo.syscall"},
     "echo.accept": {"echo.connection"},
     "echo.lab.kernel": set(),
     "echo.lab.show": set(),
@@ -71,7 +73,7 @@ FLOORS = {
 BELOW_A_SERVER = {"echo.connection", "echo.accept"}
 EXCEPTIONS = {
     "echo.threaded_server": {"echo.blocking_server"},  # the same echo(), in a thread
-    "echo.io_uring_server": {"echo.ring"},  # what the standard library lacks
+    "echo.io_uring_server": {"echo.ring", "echo.pool"},  # what the standard library lacks
 }
 
 
