@@ -5,15 +5,18 @@
     diff(select_server, animal)
     start(animal.serve)
 
-animals.py lists them, changes.py makes them.
+animals.py and rings.py list them, changes.py makes them.
 """
 
 import types
 
 from echo.lab.zoo.animals import ANIMALS, Animal
 from echo.lab.zoo.changes import Change, derive
+from echo.lab.zoo.rings import IO_URING
 
 __all__ = ["ANIMALS", "Animal", "Change", "derive", "load"]
+
+ANIMALS.update(IO_URING)
 
 
 def load(name: str) -> types.ModuleType:
