@@ -25,7 +25,7 @@ class Pool:
         self.address = ctypes.addressof(start(self.memory))
         self.tail = ctypes.c_uint16.from_buffer(self.table, 14)
         order = struct.pack("QI28x", ctypes.addressof(start(self.table)), COUNT)
-        call(REGISTER, ring.fd, TABLE, address_of(order), 1)
+        call(REGISTER, ring.fd, TABLE, address_of(order), 1, 0, 0)
         for number in range(COUNT):
             self.give(number)
 

@@ -24,7 +24,7 @@ class Ring:
 
     def __init__(self):
         params = ctypes.create_string_buffer(120)
-        self.fd = call(SETUP, SIZE, ctypes.addressof(params), 0, 0)
+        self.fd = call(SETUP, SIZE, ctypes.addressof(params), 0, 0, 0, 0)
         sq, cq = struct.unpack_from("8I", params, 40), struct.unpack_from("8I", params, 80)
         self.rings = mmap.mmap(self.fd, max(sq[6] + 4 * SIZE, cq[5] + 32 * SIZE))
         self.entries = mmap.mmap(self.fd, 64 * SIZE, offset=ENTRIES)

@@ -11,13 +11,13 @@ REFUSALS = {
     errno.EINVAL: "no io_uring here: the kernel's is older than Linux 5.19",
 }
 libc = ctypes.CDLL(None, use_errno=True)
-libc.syscall.argtypes = [ctypes.c_long] * 5  # and what comes after them is 0
+libc.syscall.argtypes = [ctypes.c_long] * 7
 find_bytes = ctypes.pythonapi.PyBytes_AsString
 find_bytes.argtypes, find_bytes.restype = [ctypes.py_object], ctypes.c_void_p
 
 
 def call(*numbers):
-    """Make the system call with this number and these arguments: 5 numbers at least."""
+    """Make a system call: its number and six arguments."""
     result, error = libc.syscall(*numbers), ctypes.get_errno()
     if result < 0 and error != errno.EINTR:
         raise OSError(error, REFUSALS.get(error, os.strerror(error)))
