@@ -285,3 +285,18 @@ def test_who_forbids_it_is_told_in_one_line(number, words):
     )
     assert done.stderr == f"python -m echo: no io_uring here: {words}\n"
     assert done.returncode == 1
+
+
+def test_server_that_waits_for_nothing_that_comes_can_be_stopped(io_uring):
+    """Who forgets to ask for the next client sleeps in the ring for ever; the bench wakes it."""
+
+    def serve(listener):
+        with closing(Ring()) as made:
+            made.submit(POLL, listener.fileno(), flags=1)
+            while True:
+                for _ in made.wait():
+                    listener.accept()[0].close()
+
+    with start(serve) as server, server.connect():
+        pass
+    assert server.ended

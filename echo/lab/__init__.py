@@ -25,6 +25,7 @@ NAMES = {
     "comparison": ["compare"],
     "conformance": ["check", "examine"],
     "connections": ["lanes", "places"],
+    "container": ["in_a_container"],
     "crowds": ["crowd"],
     "curves": ["curve", "memory", "ratio", "slope", "verdict"],
     "exercises": [
@@ -41,7 +42,10 @@ NAMES = {
     "pairs": ["callers", "connected", "outcome"],
     "pieces": ["arriving"],
     "readiness": ["flags", "says", "truth_table"],
+    "prices": ["calls_each", "idle_memory", "processor_time"],
     "reading": ["Reader", "check_reader", "observe", "posix_aio"],
+    "recorded": ["replay"],
+    "ring_checks": ["check_accept", "check_order"],
     "series": ["map_of_the_series"],
     "show": ["diff", "source"],
     "sockets": ["interest_list", "listen", "sent_again", "state", "states", "until", "waiting"],

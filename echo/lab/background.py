@@ -549,6 +549,22 @@ class Server:
             hang_up(sock)
         hang_up(self.listener)
         self._signal()
+        self._enter()
+
+    def _enter(self) -> None:
+        """Wake who sleeps in io_uring_enter() for operations that never end: it gets one that does.
+
+        The frames of the thread say on which ring, an echo.ring.Ring; 0 is IORING_OP_NOP.
+        """
+        frames = sys._current_frames()
+        for thread in self._running():
+            frame = frames.get(thread.ident)
+            while frame is not None:
+                ring = frame.f_locals.get("self")
+                if frame.f_code.co_name == "enter" and hasattr(ring, "lent"):
+                    ring.submit(0, 0)
+                    ring.enter(0)
+                frame = frame.f_back
 
     def _signal(self) -> None:
         """Wake who sleeps until SIGIO comes: shutdown() sends none (net/ipv4/af_inet.c)."""
