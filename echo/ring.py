@@ -23,6 +23,10 @@ class Ring:
     """Operations on descriptors, on each at most one of a kind at a time."""
 
     def __init__(self):
+        self.fd, self.lent = (
+            -1,
+            {},
+        )  # (operation, fd) -> memory that is the kernel's until it is done
         params = ctypes.create_string_buffer(120)
         self.fd = call(SETUP, SIZE, ctypes.addressof(params), 0, 0, 0, 0)
         sq, cq = struct.unpack_from("8I", params, 40), struct.unpack_from("8I", params, 80)
@@ -33,7 +37,6 @@ class Ring:
         self.tail, self.head = word(self.rings, sq[1]), word(self.rings, cq[0])
         self.end, self.results = word(self.rings, cq[1]), cq[5]
         self.written = 0  # entries that the kernel has not taken yet
-        self.lent = {}  # (operation, fd) -> memory that is the kernel's until it is done
 
     def submit(self, operation, fd, memory=b"", flags=0, address=0, how=0, shots=0):
         """Write an entry; `memory`: bytes to send, or a buffer of ctypes to be filled."""
@@ -68,4 +71,8 @@ class Ring:
             self.submit(CANCEL, fd, address=operation << 32 | fd)
         while self.lent:
             list(self.wait())
-        os.close(self.fd)
+        fd, self.fd = self.fd, -1  # by then the number may be somebody else's
+        if fd >= 0:
+            os.close(fd)
+
+    __del__ = close

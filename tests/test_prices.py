@@ -3,7 +3,7 @@
 import pytest
 
 from echo import epoll_server, io_uring_server
-from echo.lab import calls_each, idle_memory, in_a_container, processor_time, zoo
+from echo.lab import all_at_once, idle_memory, in_a_container, processor_time, zoo
 from echo.lab.background import Crashed
 from echo.lab.container import CAN_FORBID
 from echo.lab.process import Unusable
@@ -12,18 +12,18 @@ from echo.lab.process import Unusable
 @pytest.mark.parametrize(("clients", "calls"), [(1, 3), (10, 21), (50, 101)])
 def test_epoll_asks_once_and_then_makes_two_calls_each(clients, calls):
     """One wait for all, a recv and a send for each."""
-    assert calls_each(epoll_server.serve, clients) * clients == pytest.approx(calls)
+    assert all_at_once(epoll_server.serve, clients).each * clients == pytest.approx(calls)
 
 
 @pytest.mark.parametrize("clients", [1, 10, 50])
 def test_two_calls_of_io_uring_are_enough_for_all(clients):
     serve = zoo.load("plain_io_uring").serve
-    assert calls_each(serve, clients) * clients == pytest.approx(2)
+    assert all_at_once(serve, clients).each * clients == pytest.approx(2)
 
 
 def test_pool_that_is_empty_costs_io_uring_a_call():
     """Fifty have sent, and there are 32 buffers: the rest is asked for again."""
-    assert calls_each(io_uring_server.serve, 50) * 50 == pytest.approx(3)
+    assert all_at_once(io_uring_server.serve, 50).each * 50 == pytest.approx(3)
 
 
 def test_crash_is_told():
@@ -32,7 +32,7 @@ def test_crash_is_told():
         raise ValueError("no more")
 
     with pytest.raises((Crashed, OSError)):
-        calls_each(serve)
+        all_at_once(serve, 1)
 
 
 @pytest.mark.timing

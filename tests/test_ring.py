@@ -300,3 +300,18 @@ def test_server_that_waits_for_nothing_that_comes_can_be_stopped(io_uring):
     with start(serve) as server, server.connect():
         pass
     assert server.ended
+
+
+def test_memory_is_ours_again_when_a_ring_is_dropped(io_uring, pairs):
+    """Who forgets close() shall not have the kernel write to memory that is somebody else's."""
+    ((ours, theirs),) = pairs(1)
+    memory = room()
+    dropped = Ring()
+    dropped.submit(RECV, ours.fileno(), memory)
+    dropped.enter(0)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    del dropped
+    assert len(list(Path("/proc/self/fd").iterdir())) < before
+    theirs.send(b"x")
+    assert ours.recv(9) == b"x"
+    assert not any(memory.raw)

@@ -42,7 +42,7 @@ NAMES = {
     "pairs": ["callers", "connected", "outcome"],
     "pieces": ["arriving"],
     "readiness": ["flags", "says", "truth_table"],
-    "prices": ["calls_each", "idle_memory", "processor_time"],
+    "prices": ["all_at_once", "idle_memory", "processor_time"],
     "reading": ["Reader", "check_reader", "observe", "posix_aio"],
     "recorded": ["replay"],
     "ring_checks": ["check_accept", "check_order"],

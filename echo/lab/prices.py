@@ -1,6 +1,6 @@
 """What an echo and an idle client cost: system calls, processor time, memory.
 
-    calls_each(epoll_server.serve, clients=50)          # 2.02
+    all_at_once(epoll_server.serve, clients=50).each    # 2.02
     processor_time("epoll", "io_uring", clients=50)     # {"epoll": seconds an echo, ...}
     idle_memory("epoll", "io_uring")                    # {"epoll": bytes a client, ...}
 
@@ -52,6 +52,7 @@ class HeldTape(Tape):
     def __init__(self) -> None:
         super().__init__()
         self.gate = Gate()
+        self.each = 0.0  # calls for each message
         self._held: dict[int, str] = {}
 
     def call(self, name: str, who: str, make: Callable, *args: Any, **options: Any) -> Any:
@@ -69,30 +70,31 @@ class HeldTape(Tape):
         self.gate.shut = False
 
 
-def calls_each(serve: Callable, clients: int = 1) -> float:
-    """How many system calls a server makes for each message, when `clients` have sent one.
+def all_at_once(serve: Callable, clients: int) -> HeldTape:
+    """The tape of a server whose clients have all sent before it looks; `.each`: calls an echo.
 
-    It is held before a wait until all of them have sent.  The call in which it sleeps at the end
-    is not counted.  Raises Crashed for what the server raises.
+    The clients connect together and the server is held before its next wait until each of them
+    has sent 64 bytes.  `.each` counts the calls from there on, and not the one in which the
+    server sleeps at the end.  Raises Crashed for what the server raises.
     """
     tape = HeldTape()
-    with start(serve, tape) as server, contextlib.ExitStack() as stack:
-        joined = []
-        for _ in range(clients + 1):
-            joined.append(server.connect())
-            stack.callback(socket.socket.close, joined[-1])
-        first, *rest = joined
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(start(serve, tape))
+        settle(server)
         tape.gate.shut = True
-        first.send(MESSAGE)  # it wakes up, answers, and stands before its next wait
-        tape.clear()
-        for client in rest:
-            client.send(MESSAGE)
+        with server.hold():
+            socks = [server.connect() for _ in range(clients)]
+            for sock in socks:
+                stack.callback(socket.socket.close, sock)
+        before = len(tape)
+        for sock in socks:
+            sock.send(MESSAGE)
         tape.open_gate()
         settle(server)
         server.raise_crash()
-        count = len(tape)
+        tape.each = (len(tape) - before) / clients
         server.end()
-        return count / clients
+    return tape
 
 
 def processor_time(*names: str, clients: int = 50) -> dict[str, float]:
