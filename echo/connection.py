@@ -25,7 +25,9 @@ class Connection:
     def receive(self):
         """Take what has arrived.  False if nothing had: readiness is only a hint."""
         try:
-            self.received(self.sock.recv(RECV_SIZE))
+            data = self.sock.recv(RECV_SIZE)
+            self.unsent += data
+            self.eof = not data  # recv() returns b"" once the client has shut its side
         except BlockingIOError:
             return False
         except OSError:  # a reset: there is nobody left to echo to
@@ -35,7 +37,8 @@ class Connection:
     def send(self):
         """Give back what fits in the kernel's buffer.  False if nothing did."""
         try:
-            self.sent(self.sock.send(self.unsent))
+            count = self.sock.send(self.unsent)
+            self.unsent = self.unsent[count:]  # usually nothing is left
         except BlockingIOError:
             return False
         except OSError:
@@ -43,19 +46,23 @@ class Connection:
         return True
 
     def wanted(self):
-        """The events to wait for next; 0 when we are done with this client."""
+        """The events to wait for next; 0 when we are done with this client.
+
+        While nothing is owed and the client has not finished it is READ: the loops skip the call.
+        """
         if not self.unsent:
             return 0 if self.eof else READ
         return WRITE if self.eof or len(self.unsent) >= HIGH_WATER else READ | WRITE
 
-    # What each outcome means.  No I/O below this line.
+    # What each outcome means.  No I/O below this line.  receive() and send() repeat the lines of
+    # received() and sent() instead of calling them: that saves two function calls per echo.
 
     def received(self, data):
         self.unsent += data
-        self.eof = not data  # recv() returns b"" once the client has shut its side
+        self.eof = not data
 
     def sent(self, count):
-        self.unsent = self.unsent[count:]  # usually nothing is left
+        self.unsent = self.unsent[count:]
 
     def lost(self):
         self.unsent, self.eof = b"", True

@@ -37,9 +37,15 @@ def serve(listener):
             if conn.unsent:  # most of the time there is room: try before you ask
                 conn.send()
 
-            wanted = conn.wanted()
-            (reading.add if wanted & READ else reading.discard)(fd)
-            (writing.add if wanted & WRITE else writing.discard)(fd)
+            wanted = conn.wanted() if conn.unsent or conn.eof else READ  # usually READ
+            if wanted & READ:
+                reading.add(fd)
+            else:
+                reading.discard(fd)
+            if wanted & WRITE:
+                writing.add(fd)
+            else:
+                writing.discard(fd)
             if not wanted:
                 del connections[fd]
                 conn.sock.close()

@@ -480,7 +480,9 @@ def broken(module, old, new, server="select_server"):
 
 BROKEN = {
     "sends_back_what_it_receives": broken(
-        "connection", "return 0 if self.eof else READ", "return 0"
+        "select_server",
+        "if conn.unsent or conn.eof else READ",
+        "if conn.unsent or conn.eof else 0",
     ),
     "serves_one_client_after_another": broken(
         "blocking_server",
@@ -492,7 +494,9 @@ BROKEN = {
         "connection", "except OSError:  # a reset", "except EOFError:  # a reset"
     ),
     "loses_nothing_when_the_client_reads_late": broken(
-        "connection", "self.unsent = self.unsent[count:]", 'self.unsent = b""'
+        "connection",
+        "            self.unsent = self.unsent[count:]",
+        '            self.unsent = b""',
     ),
     "finishes_its_answer_to_a_half_closed_client": broken(
         "connection", "if not self.unsent:", "if not self.unsent or self.eof:"

@@ -1,5 +1,6 @@
 """A Connection, told what happened; then on a socket that does as it is told."""
 
+import itertools
 import select
 import sys
 
@@ -228,6 +229,27 @@ def test_socket_that_takes_seven_bytes_at_a_time_gets_every_byte_once():
         if wanted & WRITE:
             conn.send()
     assert sock.taken == message
+
+
+STEPS = [("receive", b"x"), ("receive", bytes(HIGH_WATER)), ("receive", b"")]
+STEPS += [("send", 1), ("send", 5), ("send", HIGH_WATER), ("receive", RESET), ("send", RESET)]
+TELL = {"receive": Connection.received, "send": Connection.sent}
+
+
+def test_what_is_done_and_what_is_told_mean_the_same():
+    """receive() and send() repeat the lines of received() and sent(), to save two calls."""
+    for story in itertools.product(STEPS, repeat=3):
+        sock = Socket()
+        done, told = Connection(sock), Connection(sock=None)
+        for method, outcome in story:
+            sock.arriving, sock.room = [outcome], outcome
+            sock.trouble = RESET if outcome is RESET else None
+            getattr(done, method)()
+            if outcome is RESET:
+                told.lost()
+            else:
+                TELL[method](told, outcome)
+            assert (done.unsent, done.eof) == (told.unsent, told.eof), story
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other kernels choose other numbers")

@@ -34,20 +34,20 @@ FAULTS = [
     # -- the bytes
     Mutation(
         "connection",
-        "self.unsent += data",
-        "self.unsent = data",
+        "            self.unsent += data",
+        "            self.unsent = data",
         "loses_nothing_when_the_client_reads_late",
     ),
     Mutation(
         "connection",
-        "self.unsent = self.unsent[count:]",
-        "self.unsent = self.unsent[count + 1 :]",
+        "            self.unsent = self.unsent[count:]",
+        "            self.unsent = self.unsent[count + 1 :]",
         "loses_nothing_when_the_client_reads_late",
     ),
     Mutation(
         "connection",
-        "self.unsent = self.unsent[count:]",
-        "self.unsent = self.unsent",
+        "            self.unsent = self.unsent[count:]",
+        "            self.unsent = self.unsent",
         "sends_back_what_it_receives",
     ),
     Mutation(
@@ -77,14 +77,14 @@ FAULTS = [
     # -- the end of input
     Mutation(
         "connection",
-        "self.eof = not data",
-        "self.eof = False",
+        "            self.eof = not data",
+        "            self.eof = False",
         "closes_when_the_client_has_finished",
     ),
     Mutation(
         "connection",
-        "self.eof = not data",
-        "self.eof = len(data) < 2",
+        "            self.eof = not data",
+        "            self.eof = len(data) < 2",
         "sends_back_what_it_receives",
     ),
     Mutation(
@@ -97,6 +97,19 @@ FAULTS = [
         "connection",
         "return 0 if self.eof else READ",
         "return 0",
+        "sends_back_what_it_receives",
+        server="nonblocking_server",  # it calls wanted() on every turn
+    ),
+    Mutation(
+        "select_server",
+        "conn.wanted() if conn.unsent or conn.eof else READ",
+        "conn.wanted() if conn.unsent else READ",
+        "closes_when_the_client_has_finished",
+    ),
+    Mutation(
+        "select_server",
+        "if conn.unsent or conn.eof else READ",
+        "if conn.unsent or conn.eof else 0",
         "sends_back_what_it_receives",
     ),
     Mutation(
@@ -127,8 +140,8 @@ FAULTS = [
     # -- clients that do not read
     Mutation(
         "connection",
-        "            self.sent(self.sock.send(self.unsent))\n        except BlockingIOError:",
-        "            self.sent(self.sock.send(self.unsent))\n        except InterruptedError:",
+        "# usually nothing is left\n        except BlockingIOError:",
+        "# usually nothing is left\n        except InterruptedError:",
         "loses_nothing_when_the_client_reads_late",
     ),
     Mutation(
@@ -147,6 +160,12 @@ FAULTS = [
         "connection",
         "else READ | WRITE",
         "else READ",
+        "loses_nothing_when_the_client_reads_late",
+    ),
+    Mutation(
+        "select_server",
+        "conn.wanted() if conn.unsent or conn.eof else READ",
+        "conn.wanted() if conn.eof else READ",
         "loses_nothing_when_the_client_reads_late",
     ),
     Mutation(
@@ -194,21 +213,21 @@ FAULTS = [
         "sleeps_while_its_clients_are_silent",
     ),
     Mutation(
-        "connection",
-        "return 0 if self.eof else READ",
-        "return 0 if self.eof else READ | WRITE",
+        "select_server",
+        "if conn.unsent or conn.eof else READ",
+        "if conn.unsent or conn.eof else READ | WRITE",
         "sleeps_while_its_clients_are_silent",
     ),
     Mutation(
         "select_server",
-        "wanted & WRITE else writing",
-        "wanted & WRITE or wanted and fd in writing else writing",
+        "if wanted & WRITE:",
+        "if wanted & WRITE or wanted and fd in writing:",
         "sleeps_while_its_clients_are_silent",
     ),
     Mutation(
         "select_server",
-        "wanted & READ else reading",
-        "wanted else reading",
+        "if wanted & READ:",
+        "if wanted:",
         "stops_reading_from_a_client_that_does_not_read",
     ),
     Mutation(
@@ -219,19 +238,19 @@ FAULTS = [
     ),
     Mutation(
         "select_server",
-        "else reading.discard",
-        "else reading.remove",
+        "reading.discard(fd)",
+        "reading.remove(fd)",
         "sleeps_while_a_client_does_not_read",
     ),
     Mutation(
         "select_server",
-        "else writing.discard",
-        "else writing.remove",
+        "writing.discard(fd)",
+        "writing.remove(fd)",
         "sends_back_what_it_receives",
     ),
     Mutation(
         "select_server",
-        "(reading.add if wanted & READ else reading.discard)(fd)",
+        "reading.discard(fd)",
         "reading.add(fd)",
         "closes_when_the_client_has_finished",
     ),
@@ -338,6 +357,12 @@ FAULTS = [
         "                conn.sock.close()\n",
         "",
         "closes_when_the_client_has_finished",
+    ),
+    Mutation(
+        "poll_server",
+        "conn.wanted() if conn.unsent or conn.eof else READ",
+        "conn.wanted() if conn.unsent or conn.eof else conn.interest",
+        "sleeps_while_its_clients_are_silent",
     ),
     # -- the loop of epoll
     Mutation(
@@ -499,10 +524,10 @@ FAULTS = [
     # -- what only another server shows
     Mutation(
         "connection",
-        "            self.received(self.sock.recv(RECV_SIZE))\n"
+        '# recv() returns b"" once the client has shut its side\n'
         "        except BlockingIOError:\n"
         "            return False",
-        "            self.received(self.sock.recv(RECV_SIZE))\n"
+        '# recv() returns b"" once the client has shut its side\n'
         "        except BlockingIOError:\n"
         "            raise",
         "serves_a_second_client_while_the_first_is_silent",
@@ -564,6 +589,13 @@ HARMLESS = [
         "        self.interest = 0",
         "loses_nothing_when_the_client_reads_late",
         why="select() is told everything on every call; it keeps no interest",
+    ),
+    Mutation(
+        "connection",
+        "return 0 if self.eof else READ",
+        "return 0 if self.eof else READ | WRITE",
+        "sleeps_while_its_clients_are_silent",
+        why="no loop that sleeps asks then; tests/test_connection.py does",
     ),
     Mutation(
         "connection",

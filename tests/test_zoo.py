@@ -190,7 +190,10 @@ def test_changes_in_two_files_show_the_upper_one():
             Change("select_server", "readable | writable", "readabel | writable"),
             "for fd in readabel",
         ),
-        (Change("connection", "if not self.unsent:", "if not self.unset:"), "if not self.unset:"),
+        (
+            Change("connection", "            self.unsent +=", "            self.unset +="),
+            "self.unset += data",
+        ),
         (Change("accept", "sock.setblocking(False)", "sock.setblocking(Fals)"), "(Fals)"),
     ],
     ids=["server", "connection", "accept"],

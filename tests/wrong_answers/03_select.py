@@ -4,15 +4,15 @@ WRONG = {
     1: [
         (
             """
-old = "(writing.add if wanted & WRITE else writing.discard)(fd)"
-new = "writing.add(fd)"
+old = "if wanted & WRITE:"
+new = "if True:"
 """,
             "the server crashed: OSError: [Errno 9] Bad file descriptor",
         ),
         (
             """
-old = "(writing.add if wanted & WRITE else writing.discard)(fd)"
-new = "(writing.add if conn.unsent else writing.discard)(fd)"
+old = "if wanted & WRITE:"
+new = "if conn.unsent:"
 """,
             'the server meets "sleeps while its clients are silent", too.',
         ),

@@ -105,9 +105,15 @@ SELECT: dict[str, Animal] = {
             {TRY_FIRST}
                 conn.send()
 
-            wanted = conn.wanted()
-            (reading.add if wanted & READ else reading.discard)(fd)
-            (writing.add if wanted & WRITE else writing.discard)(fd)
+            wanted = conn.wanted() if conn.unsent or conn.eof else READ  # usually READ
+            if wanted & READ:
+                reading.add(fd)
+            else:
+                reading.discard(fd)
+            if wanted & WRITE:
+                writing.add(fd)
+            else:
+                writing.discard(fd)
             if not wanted:
                 del connections[fd]
                 conn.sock.close()
@@ -141,19 +147,12 @@ SELECT: dict[str, Animal] = {
         (
             Change(
                 "select_server",
-                """\
-            (writing.add if wanted & WRITE else writing.discard)(fd)
-            if not wanted:
-""",
-                """\
-            if wanted:
-                (writing.add if wanted & WRITE else writing.discard)(fd)
-            else:
-""",
+                "            else:\n                writing.discard(fd)\n",
+                "            elif wanted:\n                writing.discard(fd)\n",
             ),
         ),
         caught_by="survives_a_client_that_resets",
-        fault=("            if wanted:\n",),
+        fault=("            elif wanted:\n",),
     ),
     "dies_above_1023": Animal(
         "select_server",
@@ -180,7 +179,13 @@ SELECT: dict[str, Animal] = {
     "forgets_the_rest": Animal(
         "select_server",
         "Takes it for granted that send() has sent everything.",
-        (Change("connection", "self.unsent = self.unsent[count:]", 'self.unsent = b""'),),
+        (
+            Change(
+                "connection",
+                "            self.unsent = self.unsent[count:]",
+                '            self.unsent = b""',
+            ),
+        ),
         caught_by="loses_nothing_when_the_client_reads_late",
         fault=('self.unsent = b""  # usually nothing is left\n',),
     ),
@@ -312,7 +317,7 @@ POLL: dict[str, Animal] = {
             ),
         ),
         caught_by="survives_a_client_that_resets",
-        fault=("self.received(self.sock.recv(RECV_SIZE))\n",),
+        fault=("data = self.sock.recv(RECV_SIZE)\n",),
     ),
     "takes_urgent_for_input": Animal(
         "poll_server",
@@ -533,12 +538,12 @@ EPOLL_EDGE: dict[str, Animal] = {
             Change(
                 "connection",
                 """\
-            self.received(self.sock.recv(RECV_SIZE))
+            self.eof = not data  # recv() returns b"" once the client has shut its side
         except BlockingIOError:
             return False
 """,
                 """\
-            self.received(self.sock.recv(RECV_SIZE))
+            self.eof = not data  # recv() returns b"" once the client has shut its side
 """,
             ),
         ),
