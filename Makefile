@@ -34,6 +34,7 @@ browser: .venv  ## Do and see in JupyterLab what a learner does, and photograph 
 
 lessons: .venv  ## Run every lesson and store what it shows.
 	$(PY) tools/execute.py $(LESSONS)
+	$(PY) -m echo.lab.recorded notebooks/09_io_uring.ipynb
 	$(PY) tools/docs.py
 
 docs: .venv  ## Write what README.md and docs/ say about the lessons and the tests anew.
