@@ -32,14 +32,19 @@ ROOMS = {
 }
 OF_ECHO = {
     "record": {"echo.ring"},
+    "show": {"echo.ring"},
     "measure": {"echo.__main__"},
     "stages": {"echo.accept", "echo.connection"},
 }  # taught files that a room stands on
-BELOW = {"echo.accept": {"echo.connection"}}  # and a taught file, if it is no server
+BELOW = {
+    "echo.accept": {"echo.connection"},
+    "echo.ring": {"echo.syscall"},
+    "echo.pool": {"echo.ring", "echo.syscall"},
+}  # and a taught file, if it is no server
 BELOW_A_SERVER = {"echo.connection", "echo.accept"}
 EXCEPTIONS = {
     "echo.threaded_server": {"echo.blocking_server"},  # the same echo(), in a thread
-    "echo.io_uring_server": {"echo.ring"},  # what the standard library lacks
+    "echo.io_uring_server": {"echo.ring", "echo.pool"},  # what the standard library lacks
 }
 
 
