@@ -38,6 +38,12 @@ def parts(notebook):
             yield cell.source, check, code
 
 
+def given(code, file):
+    """The cells of a lesson that all of its exercises build on, as the wrong answers name them."""
+    names = file.get("GIVEN", [])
+    return "\n\n".join(cell.source for cell in code if cell.id in names)
+
+
 def said(cell):
     """What a cell prints, the words of its verdict, or its error."""
     return "".join(
@@ -51,13 +57,21 @@ def answers(request):
     """What the checks of a lesson say: {(exercise, which answer): (text, what is expected)}."""
     notebook = nbformat.read(request.param, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    wrong = runpy.run_path(str(WRONG_ANSWERS / f"{request.param.stem}.py"))["WRONG"]
+    file = runpy.run_path(str(WRONG_ANSWERS / f"{request.param.stem}.py"))
+    untouched, before = file.get("UNTOUCHED", {}), [given(code, file)]
     tried = {}  # (exercise, answer) -> its cells, the last of which prints
     for number, (stub, check, solution) in enumerate(parts(notebook), 1):
-        tried[number, "untouched"] = [stub, check], re.compile("^Not attempted yet")
-        tried[number, "solution"] = [solution], SOLVED
-        for which, (answer, expected) in enumerate(wrong[number], 1):
-            tried[number, f"wrong {which}"] = [answer, check], re.compile(re.escape(expected))
+        so_far = "\n\n".join(before)
+        expected = re.escape(untouched.get(number, "Not attempted yet"))
+        tried[number, "untouched"] = [so_far, stub, check], re.compile(f"^{expected}")
+        tried[number, "solution"] = [so_far, solution], SOLVED
+        for which, answer in enumerate(file.get("RIGHT", {}).get(number, []), 1):
+            tried[number, f"right {which}"] = [so_far, answer, check], SOLVED
+        for which, (answer, expected) in enumerate(file["WRONG"][number], 1):
+            found = re.compile(re.escape(expected))
+            tried[number, f"wrong {which}"] = [so_far, answer, check], found
+        if "GIVEN" in file:  # the next exercise goes on from here
+            before.append(solution.replace(check, ""))
     sources = ["\n".join(dict.fromkeys(imports(code)))]
     sources += [source for cells, _ in tried.values() for source in cells]
     sources.append(code[-1].source)
@@ -82,6 +96,11 @@ def test_an_untouched_stub_is_not_attempted(answers):
 
 def test_each_solution_passes(answers):
     for key, (text, expected) in told(answers, "solution").items():
+        assert expected.search(text), (key, text)
+
+
+def test_right_answers_may_be_written_otherwise(answers):
+    for key, (text, expected) in told(answers, "right").items():
         assert expected.search(text), (key, text)
 
 

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 from echo.lab.kernel import sockets
 from echo.lab.kernel.sockets import tcp_info
+from echo.lab.measure import apart
 from echo.lab.run.clients import reset
 from echo.lab.run.faults import Flood
 from echo.lab.run.rest import GIVES_UP, LOOKS, at_work, settle
@@ -101,13 +102,20 @@ def ordeal(*servers: Any) -> Ordeal:
     `servers`: modules with serve(), or such functions; or one list of them.  Under a second a
     server.  Takes one process of its own, the frozen client.
     """
+    serves = functions(servers)
+    found = apart.each("ordeal", "trials", serves) or [*map(trials, serves)]
+    return Ordeal(
+        {
+            name_of(serve): {name: Trial(*words) for name, words in row.items()}
+            for serve, row in zip(serves, found, strict=True)
+        }
+    )
+
+
+def trials(serve: Callable[..., Any]) -> dict[str, Trial]:
+    """One server, beside each bad client."""
     with Frozen() as frozen:
-        return Ordeal(
-            {
-                name_of(serve): {name: trial(serve, bad, frozen) for name, bad in CLIENTS.items()}
-                for serve in functions(servers)
-            }
-        )
+        return {name: trial(serve, bad, frozen) for name, bad in CLIENTS.items()}
 
 
 def functions(servers: tuple[Any, ...]) -> list[Callable[..., Any]]:
