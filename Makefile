@@ -41,6 +41,7 @@ browser: .venv  ## Do and see in JupyterLab what a learner does, and photograph 
 
 lessons: .venv  ## Run every lesson and store what it shows.
 	$(PY) -m tools.execute $(LESSONS)
+	$(PY) -m echo.lab.show.replay notebooks/09_io_uring.ipynb
 	$(PY) -m tools.docs
 
 docs: .venv  ## Write what README.md and docs/ say about the lessons and the tests anew.

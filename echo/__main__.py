@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 SERVERS = {
-    path.stem.removesuffix("_server"): path
+    path.stem.removesuffix("_server"): path.read_text("utf-8").splitlines()[0].strip('"')
     for path in sorted(Path(__file__).parent.glob("*_server.py"))
 }
 NEEDS = dict.fromkeys(["coroutine", "epoll", "epoll_edge", "io_uring", "sigio"], "epoll")  # Linux
@@ -31,8 +31,7 @@ def port(text):
 
 
 def arguments():
-    width = max(map(len, SERVERS))
-    lines = [f"  {name:{width}}  {summary(path)}" for name, path in SERVERS.items()]
+    lines = [f"  {name:11}  {line}" for name, line in SERVERS.items()]
     parser = Parser(
         prog="python -m echo",
         description=__doc__,
@@ -45,27 +44,29 @@ def arguments():
     return parser.parse_args()
 
 
-def summary(path):
-    """The first line of its docstring."""
-    with path.open(encoding="utf-8") as file:
-        return file.readline().strip('"\n')
-
-
 def main():
     options = arguments()
     if not hasattr(select, NEEDS.get(options.name, "select")):
         sys.exit(f"python -m echo: {options.name} cannot run on this system; select can")
-    for number in (signal.SIGINT, signal.SIGTERM):  # end at once, in whatever call we sleep
+    signals = signal.SIGINT, signal.SIGTERM
+    for number in signals:  # end at once, in whatever call we sleep
         signal.signal(number, signal.SIG_DFL)
     serve = importlib.import_module(f"echo.{options.name}_server").serve
     try:
         family = socket.getaddrinfo(options.host, options.port)[0][0]
-        address = (options.host, options.port)
-        listener = socket.create_server(address, family=family, backlog=4096)
+        listener = socket.create_server((options.host, options.port), family=family, backlog=4096)
     except (OSError, UnicodeError) as error:  # UnicodeError: no host can have such a name
         why = getattr(error, "strerror", "no such host").partition(" (")[0]
         where = f"{options.host}:{options.port}"
         sys.exit(f"python -m echo: cannot listen on {where}: {why}; try another port or --host")
+
+    def end(number, _):  # of operations on a ring the kernel would keep the port a moment longer
+        listener.shutdown(socket.SHUT_RDWR)
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    for number in signals if options.name == "io_uring" else ():
+        signal.signal(number, end)
     with listener:
         host, number = listener.getsockname()[:2]
         print(f"{options.name} server listening on {host}:{number}; Ctrl-C ends it", flush=True)

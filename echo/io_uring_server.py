@@ -1,50 +1,48 @@
 """An echo server on io_uring(7): one thread, many clients, and the kernel does the work.
 
-There is no interest list.  For each client one operation is on its way, a recv() or a send()
-that the kernel finishes when it can; we hear of it when the bytes are already there.  Clients
-are fetched by accept(), as ever: the ring only tells when somebody waits.
+There is no interest list.  For each client one operation is under way, a recv() or a send() that
+the kernel finishes when it can; we learn of it when the bytes are already there.  Clients are
+fetched by accept() as in the other servers: the ring only tells us that one is waiting.
 """
 
 import contextlib
-import ctypes
+import errno
 
 from echo.accept import accept_all
 from echo.connection import READ
+from echo.pool import Pool
 from echo.ring import POLL, RECV, SEND, Ring
-
-RECV_SIZE = 64 * 1024  # memory that each client needs, also while it is silent
 
 
 def serve(listener):
-    """Echo to every client of `listener`, for ever."""
+    """Echo to every client of `listener`, forever."""
     listener.setblocking(False)
     connections = {}  # fd -> Connection
-    memory = {}  # fd -> where the kernel puts what arrives
     with contextlib.closing(Ring()) as ring:
+        pool = Pool(ring)
         ring.submit(POLL, listener.fileno(), flags=READ)
 
         while True:
-            for fd, result in ring.wait():  # sleeps
-                if fd == listener.fileno():
+            for operation, fd, result, flags in ring.wait():  # sleeps
+                if operation == POLL:
                     for conn in accept_all(listener):
                         connections[conn.fileno()] = conn
-                        memory[conn.fileno()] = ctypes.create_string_buffer(RECV_SIZE)
-                        ring.submit(RECV, conn.fileno(), memory[conn.fileno()])
+                        pool.receive(conn.fileno())
                     ring.submit(POLL, fd, flags=READ)
                     continue
 
                 conn = connections[fd]
-                if result < 0:  # -ECONNRESET: there is nobody left to echo to
-                    conn.lost()
-                elif conn.unsent:
+                if operation == RECV and result >= 0:
+                    conn.received(pool.take(result, flags))
+                elif operation == SEND and result >= 0:
                     conn.sent(result)
-                else:
-                    conn.received(memory[fd][:result])
+                elif result != -errno.ENOBUFS:  # a reset: there is nobody left to echo to
+                    conn.lost()
 
                 if conn.unsent:
                     ring.submit(SEND, fd, conn.unsent)
                 elif conn.wanted():
-                    ring.submit(RECV, fd, memory[fd])
+                    pool.receive(fd)
                 else:
-                    del connections[fd], memory[fd]
+                    del connections[fd]
                     conn.sock.close()

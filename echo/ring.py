@@ -1,40 +1,34 @@
 """io_uring(7) without a library: two rings in memory that we share with the kernel.
 
-On one we write what is to be done, on the other the kernel writes what has come of it.  One
-call, io_uring_enter(2), hands over all that we have written and sleeps until something is done.
+On one we write what the kernel should do, on the other it writes what came of it.  One system
+call, io_uring_enter(2), hands over all that we wrote and sleeps until something is done.
 """
 
 import ctypes
-import errno
 import mmap
 import os
 import struct
 
-SETUP, ENTER = 425, 426  # system calls; these numbers and layouts are in <linux/io_uring.h>
-POLL, CANCEL, SEND, RECV = 6, 14, 26, 27  # operations
-GETEVENTS, ENTRIES = 1, 0x10000000
-SIZE = 256  # operations that can be written down before we enter the kernel
-REFUSALS = {
-    errno.ENOSYS: "no io_uring here: the kernel has none",
-    errno.EPERM: "no io_uring here: a seccomp filter or kernel.io_uring_disabled forbids it",
-    errno.ENOMEM: "no io_uring here: the limit of locked memory (ulimit -l) forbids it",
-}
-libc = ctypes.CDLL(None, use_errno=True)
+from echo.syscall import address_of, call
 
-
-def call(*numbers):
-    result, error = libc.syscall(*map(ctypes.c_long, numbers)), ctypes.get_errno()
-    if result < 0 and error != errno.EINTR:
-        raise OSError(error, REFUSALS.get(error, os.strerror(error)))
-    return max(result, 0)
+SETUP, ENTER, ENTRIES = 425, 426, 0x10000000  # numbers and layouts are from <linux/io_uring.h>
+POLL, ACCEPT, CANCEL, SEND, RECV = 6, 13, 14, 26, 27  # operations
+LINK, MULTISHOT = 4, 2  # in an entry: the next one waits for it; go on after one result
+GETEVENTS, MORE = 1, 2  # flags of the call, and of a result that is not the last
+ENTRY, RESULT = struct.Struct("<BBHiQQIIiI24x"), struct.Struct("<iIiI")
+SIZE = 256  # entries that fit before we enter the kernel
 
 
 class Ring:
-    """Operations on descriptors, one at a time on each."""
+    """Operations on descriptors, on each at most one of a kind at a time."""
 
     def __init__(self):
+        self.fd, self.lent = (
+            -1,
+            {},
+        )  # (operation, fd) -> memory that is the kernel's until it is done
         params = ctypes.create_string_buffer(120)
-        self.fd = call(SETUP, SIZE, ctypes.addressof(params))
+        self.fd = call(SETUP, SIZE, ctypes.addressof(params), 0, 0, 0, 0)
         sq, cq = struct.unpack_from("8I", params, 40), struct.unpack_from("8I", params, 80)
         self.rings = mmap.mmap(self.fd, max(sq[6] + 4 * SIZE, cq[5] + 32 * SIZE))
         self.entries = mmap.mmap(self.fd, 64 * SIZE, offset=ENTRIES)
@@ -42,39 +36,43 @@ class Ring:
         word = ctypes.c_uint32.from_buffer
         self.tail, self.head = word(self.rings, sq[1]), word(self.rings, cq[0])
         self.end, self.results = word(self.rings, cq[1]), cq[5]
-        self.written = 0  # operations that the kernel has not taken yet
-        self.lent = {}  # fd -> memory that is the kernel's until the operation is done
+        self.written = 0  # entries that the kernel has not taken yet
 
-    def submit(self, operation, fd, memory=b"", flags=0, address=0):
-        """Write an operation down; `memory`: bytes, or a buffer of ctypes to be filled."""
+    def submit(self, operation, fd, memory=b"", flags=0, address=0, how=0, shots=0):
+        """Write an entry; `memory`: bytes to send, or a buffer of ctypes to be filled."""
         while self.written == SIZE:
             self.enter(0)
         if memory:
-            address = ctypes.cast(memory, ctypes.c_void_p).value
-        entry = operation, 0, 0, fd, 0, address, len(memory), flags, fd
-        struct.pack_into("<BBHiQQIIq", self.entries, 64 * (self.tail.value % SIZE), *entry)
-        self.lent[fd] = memory
+            address = address_of(memory)
+        entry = operation, how, shots, fd, 0, address, len(memory), flags, fd, operation
+        ENTRY.pack_into(self.entries, ENTRY.size * (self.tail.value % SIZE), *entry)
+        self.lent[operation, fd] = memory
         self.tail.value += 1
         self.written += 1
 
     def enter(self, wait):
-        """Hand over what is written down, and sleep until `wait` operations are done."""
+        """Hand over the entries, and sleep until `wait` operations are done."""
         self.written -= call(ENTER, self.fd, self.written, wait, GETEVENTS, 0, 0)
 
     def wait(self):
-        """Sleep until something is done; yield (fd, result), -errno for what has failed."""
+        """Sleep until something is done; yield (operation, fd, result, flags) of each."""
         self.enter(1)
         while self.head.value != self.end.value:
-            at = self.results + 16 * (self.head.value % (2 * SIZE))
-            fd, result = struct.unpack_from("<qi", self.rings, at)
+            at = self.results + RESULT.size * (self.head.value % (2 * SIZE))
+            fd, operation, result, flags = RESULT.unpack_from(self.rings, at)
             self.head.value += 1
-            self.lent.pop(fd, None)
-            yield fd, result
+            if not flags & MORE:  # that was its last result
+                self.lent.pop((operation, fd), None)
+            yield operation, fd, result, flags
 
     def close(self):
         """Take back what is not done: until then the kernel may write to that memory."""
-        for fd in list(self.lent):
-            self.submit(CANCEL, -1, address=fd)
+        for operation, fd in list(self.lent):
+            self.submit(CANCEL, fd, address=operation << 32 | fd)
         while self.lent:
             list(self.wait())
-        os.close(self.fd)
+        fd, self.fd = self.fd, -1  # by then the number may be somebody else's
+        if fd >= 0:
+            os.close(fd)
+
+    __del__ = close

@@ -83,6 +83,11 @@ def with_few_files(soft=1024, hard=1200):
     return [sys.executable, "-c", LIMIT.format(soft=soft, hard=hard) + BECOME]
 
 
+def without_programs():
+    """Where neither Redis nor nginx is installed, nor anything else that is looked for by name."""
+    return ["/usr/bin/env", "PATH=/nowhere", sys.executable]
+
+
 def on(system):
     """One of SYSTEMS, for a module that is run with -m."""
     return [sys.executable, "-c", SYSTEMS[system] + RUN]

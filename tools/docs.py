@@ -12,6 +12,8 @@ changes them comes first.
 """
 
 import ast
+import base64
+import html
 import re
 import runpy
 import sys
@@ -70,8 +72,13 @@ def ignored(cell: NotebookNode) -> bool:
 def figures(lesson: Lesson) -> list[str]:
     """The opening tag of each drawing that is stored in a lesson."""
     data = [output.get("data", {}) for cell in lesson.code for output in cell.outputs]
-    markup = [one.get("text/html", "") + one.get("image/svg+xml", "") for one in data]
-    return [tag for text in markup for tag in re.findall(r"<svg\b[^>]*>", text)]
+    return [tag for one in data for tag in re.findall(r"<img\b[^>]*>", one.get("text/html", ""))]
+
+
+def tables(lesson: Lesson) -> int:
+    """How many outputs are tables."""
+    data = [output.get("data", {}) for cell in lesson.code for output in cell.outputs]
+    return sum("<table" in one.get("text/html", "") for one in data)
 
 
 def outputs(lesson: Lesson, compared: bool) -> int:
@@ -80,7 +87,7 @@ def outputs(lesson: Lesson, compared: bool) -> int:
 
 
 def told(tag: str) -> bool:
-    return re.search(r'\baria-label="[^"]+"', tag) is not None
+    return re.search(r'\balt="[^"]+"', tag) is not None
 
 
 def wrong_answers(lesson: Lesson) -> int:
@@ -103,7 +110,8 @@ ROWS = [
         "stored outputs, compared", lambda one: outputs(one, True), "nbval; `tools.execute --check`"
     ),
     Row("not compared: a measured curve", lambda one: outputs(one, False), "`test_stored.py`"),
-    Row("figures", lambda one: len(figures(one)), "nbval"),
+    Row("tables", tables, "nbval"),
+    Row("drawings", lambda one: len(figures(one)), "nbval"),
     Row("of these with alt text", lambda one: sum(map(told, figures(one))), "`test_lessons.py`"),
     Row(
         "predictions, each measured",
@@ -194,10 +202,11 @@ def shown() -> tuple[str, str]:
     name, cell_id = SHOWN
     for cell in [cell for one in lessons() if one.name == name for cell in one.code]:
         markup = "".join(out.get("data", {}).get("text/html", "") for out in cell.outputs)
-        drawing = re.search(r'(?s)<svg role="img" aria-label="([^"]+)".*?</svg>', markup)
+        drawing = re.search(r'<img alt="([^"]+)"[^>]*;base64,([^"]+)"', markup)
         if cell.id == cell_id and drawing:
-            alt = f"![{drawing[1]}]({FIGURE})"
-            return f"```python\n{cell.source}\n```\n\n{alt}", f"{drawing[0]}\n"
+            alt = f"![{html.unescape(drawing[1])}]({FIGURE})"
+            svg = base64.b64decode(drawing[2]).decode()
+            return f"```python\n{cell.source}\n```\n\n{alt}", f"{svg}\n"
     raise Refused(f"{README} shows a figure of {name}, and no cell {cell_id!r} there draws one")
 
 

@@ -19,6 +19,7 @@ all is well, 1 when a lesson could not be stored or `--check` found a difference
 """
 
 import argparse
+import base64
 import difflib
 import json
 import os
@@ -78,6 +79,9 @@ MEASURED = {  # allowed only where the picture is not compared, because its subj
     "a measured number": r"(?<![\d.])\d+\.\d{4,}\b",
 }
 OF_A_FILE = re.compile(r'class="echo-(?:source|diff)"')  # shown source is as stable as its file
+
+# A drawing, as echo.lab.display stores it.
+IMAGE = re.compile(r'(?<=src="data:image/svg\+xml;base64,)([^"]+)')
 
 RECORDED = re.compile(r"(?m)^(recorded|reduced): .*\n?")  # the same as in sanitize.cfg
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -326,13 +330,18 @@ def unstable(output: NotebookNode, timed: bool = False) -> Iterator[tuple[str, s
     data = output.get("data", {})
     if OF_A_FILE.search(data.get("text/html", "")):
         return
-    texts = [value for value in data.values() if isinstance(value, str)]
+    texts = [IMAGE.sub(drawn, value) for value in data.values() if isinstance(value, str)]
     texts += [output.get("text", ""), *output.get("traceback", []), output.get("evalue", "")]
     for what, pattern in (UNSTABLE if timed else UNSTABLE | MEASURED).items():
         for text in texts:
             if found := re.search(pattern, text):
                 yield what, found[0]
                 break
+
+
+def drawn(image: re.Match[str]) -> str:
+    """The SVG that an <img> holds: it has letters, too."""
+    return base64.b64decode(image[1]).decode(errors="replace")
 
 
 def as_stored(path: Path, notebook: NotebookNode) -> str:

@@ -42,6 +42,17 @@ def cut(trace: types.TracebackType | None) -> None:
         last.tb_next = None
 
 
+def display(shown: Any) -> bool:
+    """Display something in the cell that runs now; False where there is no notebook."""
+    with contextlib.suppress(ImportError):
+        from IPython import display, get_ipython
+
+        if hasattr(get_ipython(), "kernel"):
+            display.display(shown)  # type: ignore[no-untyped-call]
+            return True
+    return False
+
+
 def current_cell() -> tuple[str | None, str | None]:
     """The notebook cell that runs now, and this very run of it; (None, None) elsewhere.
 

@@ -12,6 +12,7 @@ import pytest
 from nbclient import NotebookClient
 
 from echo.lab import check_answer, check_function, predicted
+from echo.lab.display import light
 from tests.paths import LESSONS, ROOT
 
 WRONG_ANSWERS = ROOT / "tests/lessons/wrong_answers"
@@ -37,9 +38,16 @@ def parts(notebook):
             yield cell.source, check, code
 
 
+def given(code, file):
+    """The cells of a lesson that all of its exercises build on, as the wrong answers name them."""
+    names = file.get("GIVEN", [])
+    return "\n\n".join(cell.source for cell in code if cell.id in names)
+
+
 def said(cell):
+    """What a cell prints, the words of its verdict, or its error."""
     return "".join(
-        output.text if output.output_type == "stream" else f"{output.get('evalue')}"
+        output.get("text") or output.get("data", {}).get("text/plain") or f"{output.get('evalue')}"
         for output in cell.outputs
     )
 
@@ -50,14 +58,20 @@ def answers(request):
     notebook = nbformat.read(request.param, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     file = runpy.run_path(str(WRONG_ANSWERS / f"{request.param.stem}.py"))
+    untouched, before = file.get("UNTOUCHED", {}), [given(code, file)]
     tried = {}  # (exercise, answer) -> its cells, the last of which prints
     for number, (stub, check, solution) in enumerate(parts(notebook), 1):
-        tried[number, "untouched"] = [stub, check], re.compile("^Not attempted yet")
-        tried[number, "solution"] = [solution], SOLVED
+        so_far = "\n\n".join(before)
+        expected = re.escape(untouched.get(number, "Not attempted yet"))
+        tried[number, "untouched"] = [so_far, stub, check], re.compile(f"^{expected}")
+        tried[number, "solution"] = [so_far, solution], SOLVED
         for which, answer in enumerate(file.get("RIGHT", {}).get(number, []), 1):
-            tried[number, f"right {which}"] = [answer, check], SOLVED
+            tried[number, f"right {which}"] = [so_far, answer, check], SOLVED
         for which, (answer, expected) in enumerate(file["WRONG"][number], 1):
-            tried[number, f"wrong {which}"] = [answer, check], re.compile(re.escape(expected))
+            found = re.compile(re.escape(expected))
+            tried[number, f"wrong {which}"] = [so_far, answer, check], found
+        if "GIVEN" in file:  # the next exercise goes on from here
+            before.append(solution.replace(check, ""))
     sources = ["\n".join(dict.fromkeys(imports(code)))]
     sources += [source for cells, _ in tried.values() for source in cells]
     sources.append(code[-1].source)
@@ -104,20 +118,28 @@ def test_nothing_is_left_behind(answers):
 @pytest.mark.parametrize(
     ("guess", "value", "said"),
     [
-        (..., 2, "2. You had not guessed."),
-        (2, 2, "2, as you said."),
-        ((3, 7), [3, 7], "[3, 7], as you said."),
-        ("A part ", "a part", "'a part', as you said."),
-        ("true", True, "True, as you said."),
-        ("hello", b"hello", "b'hello', as you said."),
-        (1, 2, "2, not 1 as you said."),
-        (1, True, "True, not 1 as you said."),
-        (None, 0, "0, not None as you said."),
+        (..., 2, "2"),
+        (2, 2, "✓ 2, as you said."),
+        ((3, 7), [3, 7], "✓ [3, 7], as you said."),
+        ("A part ", "a part", "✓ 'a part', as you said."),
+        ("true", True, "✓ True, as you said."),
+        ("hello", b"hello", "✓ b'hello', as you said."),
+        (1, 2, "✗ 2, not 1 as you said."),
+        (1, True, "✗ True, not 1 as you said."),
+        (None, 0, "✗ 0, not None as you said."),
     ],
 )
 def test_prediction_is_held_against_what_was_measured(guess, value, said):
     """Brackets, capitals and quotes are no part of it; True is not 1."""
     assert repr(predicted(guess, value)) == said
+
+
+def test_a_prediction_is_seen_to_be_right_or_wrong():
+    """By color and by sign; one that was not made has neither."""
+    right, wrong, none = (predicted(guess, 2)._repr_html_() for guess in (2, 3, ...))
+    assert f"background: {light('new')}" in right
+    assert f"background: {light('gone')}" in wrong
+    assert none is None
 
 
 def stub(data):

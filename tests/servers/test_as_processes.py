@@ -157,6 +157,33 @@ def test_what_was_echoed_does_not_stay_in_memory(server, crowd):
     assert memory(server) - before <= 2 * MIB
 
 
+@pytest.mark.timing
+def test_idle_client_costs_less_than_a_page(server, crowd, room):
+    """A buffer for each, or a thread, would be several: 1000 clients that have said one thing."""
+    room(1000)
+    served(crowd(10))
+    until(lambda: asleep(server))
+    before = memory(server)
+    assert len(served(crowd(1000))) == 1000
+    until(lambda: asleep(server))
+    assert memory(server) - before <= 1000 * 4096
+
+
+@pytest.mark.timing
+def test_former_clients_cost_nothing(server, room):
+    """Five thousand came and went: what was made for them is free when they have gone."""
+    room(500)
+    limit(server, 1000)
+    empty = descriptors(server)
+    before = memory(server)
+    for _ in range(10):
+        with ExitStack() as stack:
+            clients = [stack.enter_context(server.connect()) for _ in range(500)]
+            assert served(clients) == clients
+        until(lambda: descriptors(server) == empty)
+    assert memory(server) - before <= MIB
+
+
 @pytest.fixture
 def full(server, crowd, room):
     """A server that may have 64 descriptors, and those of 200 clients whom it serves."""

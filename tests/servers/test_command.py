@@ -92,6 +92,16 @@ def test_a_signal_ends_it_quietly_and_frees_its_port(name, state):
         assert echoed(sock, b"hello")
 
 
+@pytest.mark.timing
+@pytest.mark.parametrize("name", SERVERS)
+def test_port_is_free_the_moment_it_has_ended(name):
+    """A ring outlives its process a little, and would keep the listener."""
+    for _ in range(5):
+        with Server(name) as server, stalled(server):
+            server.end(signal.SIGTERM)
+            socket.create_server(server.address).close()
+
+
 WRONG = {
     "nothing": [],
     "no port": ["select"],

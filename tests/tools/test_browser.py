@@ -1,5 +1,6 @@
 """The lessons in a real JupyterLab in a real browser; what is wrong there is found and said."""
 
+import base64
 import importlib.util
 import os
 import re
@@ -9,7 +10,7 @@ import sys
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tests.paths import LESSONS, ROOT
 
@@ -96,6 +97,28 @@ FAULTS = {
     ),
 }
 
+# Two drawings as they were once: with letters, and hatched by patterns of one id, far apart.
+HATCHED = (
+    '<svg width="200" height="80" viewBox="0 0 200 80"><defs><pattern id="h" width="6" height="6" '
+    'patternUnits="userSpaceOnUse"><path d="M0 6L6 0" stroke="#8a4200"/></pattern></defs>'
+    '<rect x="9" y="9" width="99" height="40" fill="url(#h)" stroke="#8a4200"/>'
+    '<text x="9" y="70">pselect6</text><text x="99" y="70">accept4</text></svg>'
+)
+SMALL = base64.b64encode(
+    HATCHED.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg" font-size="6"', 1).encode()
+)
+UNSEEN = {  # what stands in a cell, before it has run too: what is said of it
+    HATCHED: [
+        r"before anything has run, {}: 0 of 1 figures are shown",
+        r"before anything has run, {}: words run together: 'pselect6accept4'",
+    ],
+    '<p style="height: 3000px">far</p>': [],
+    HATCHED.replace("accept4", "accept5"): [r"after Run All, {}: 1 of 1 hatched boxes are empty"],
+    f'<img alt="small" src="data:image/svg+xml;base64,{SMALL.decode()}">': [
+        r"before anything has run, {}: letters of 6\.0 pixels in a figure"
+    ],
+}
+
 
 def started(folder, *arguments, **variables):
     """What the tool says and returns, run in another folder than ours."""
@@ -141,8 +164,10 @@ def test_every_lesson_does_what_a_learner_expects(browser):
     assert said.pop("stepper.ipynb").startswith("pressed by mouse and by keyboard")
     for seen in said.values():
         assert seen.startswith("no unannounced error, ")
-        figures, stops = map(int, re.search(r"(\d+) figures .* (\d+) places", seen).groups())
-        assert figures, "a lesson has figures, and none was looked at"
+        painted, figures, stops = map(
+            int, re.search(r"(\d+) figures painted, (\d+) .* (\d+) places", seen).groups()
+        )
+        assert painted == figures > 0, "a lesson has figures, and not all were looked at"
         assert stops >= 10, "a lesson has hints and answers, and they were not looked at"
 
 
@@ -154,7 +179,7 @@ def test_every_fault_is_found(browser, tmp_path):
         tmp_path / "unsolved.ipynb",
         new_code_cell("answer = ...", metadata={"exercise": {}}),
         new_markdown_cell("Its check:"),
-        new_code_cell("print('Right' if answer == 42 else 'wrong')"),
+        new_code_cell("print('✓ Right' if answer == 42 else '✗ wrong')"),
         new_markdown_cell("<details><summary>Solution</summary>\n\n```python\nanswer = 41\n```"),
     )
     failing = write(
@@ -165,8 +190,17 @@ def test_every_fault_is_found(browser, tmp_path):
     fails_again = write(
         tmp_path / "again.ipynb", new_code_cell("again = 'again' in globals()\nassert not again")
     )
+    stored = [
+        new_code_cell(
+            SHOW.format(markup),
+            execution_count=1,
+            outputs=[new_output("display_data", {"text/html": markup})],
+        )
+        for markup in UNSEEN
+    ]
+    unseen = write(tmp_path / "unseen.ipynb", *stored)
     pictures = tmp_path / "pictures"
-    done = browser(unfit, unsolved, failing, fails_again, "--out", pictures)
+    done = browser(unfit, unsolved, failing, fails_again, unseen, "--out", pictures)
     assert done.returncode == 1
     assert done.stdout.startswith("stepper.ipynb: "), "whatever went wrong before"
     said = dict.fromkeys(FAULTS, False)
@@ -176,8 +210,11 @@ def test_every_fault_is_found(browser, tmp_path):
             said[name] = place not in done.stderr
         else:
             said[name] = bool(re.search(line.format(re.escape(place)), done.stderr))
+    for number, (cell, lines) in enumerate(zip(stored, UNSEEN.values(), strict=True), 1):
+        place = re.escape(f"cell {number} (id {cell.id})")
+        said |= {line: bool(re.search(line.format(place), done.stderr)) for line in lines}
     assert all(said.values()), (said, done.stderr)
-    assert f"{unsolved}: cell 3: the solution does not satisfy the check:\nwrong" in done.stderr
+    assert f"{unsolved}: cell 3: the solution does not satisfy the check:\n✗ wrong" in done.stderr
     assert re.search(r"Run All:\n  cell 2 \(id \w+\): ZeroDivisionError: ", done.stderr)
     taken = {one.stem for one in pictures.glob("unfit/*.png")}
     assert {"light-01", "light-02", "dark-01", "dark-02"} <= taken, "it is higher than a screen"

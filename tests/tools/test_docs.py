@@ -77,15 +77,15 @@ def test_lesson_is_counted(tree):
     curve = {"tags": ["nbval-ignore-output"]}
     exercise = {"exercise": {"minutes": 1, "difficulty": "easy"}}
     tree(
-        new_code_cell("a", outputs=[new_output("stream", text="1"), html("<svg></svg>")]),
-        new_code_cell("b", outputs=[html('<svg aria-label="b"></svg><svg aria-label=""></svg>')]),
-        new_code_cell("c", outputs=[html('<svg role="img" aria-label="c">')], metadata=curve),
+        new_code_cell("a", outputs=[new_output("stream", text="1"), html("<img>")]),
+        new_code_cell("b", outputs=[html('<img alt="b"><img alt="">')]),
+        new_code_cell("c", outputs=[html('<table></table><img alt="c">')], metadata=curve),
         *(new_code_cell(f"predicted(guess, {n})", outputs=[html("2")]) for n in range(5)),
         *(new_code_cell("...", metadata=exercise) for _ in range(2)),
         new_markdown_cell(words),
     )
     (lesson,) = docs.lessons()
-    assert [row.count(lesson) for row in docs.ROWS] == [10, 8, 1, 4, 2, 5, 2, 3, 3]
+    assert [row.count(lesson) for row in docs.ROWS] == [10, 8, 1, 1, 4, 2, 5, 2, 3, 3]
 
 
 def test_words_are_parted(tree):
@@ -281,7 +281,8 @@ def test_grading_names_requirements():
     names = [title(one) for one in REQUIREMENTS]
     part = read(docs.TEACHING).partition("\n## To collect and judge")[2].partition("\n## ")[0]
     graded = rows(part, 3)
-    assert len(graded) >= len(LESSONS) - 1
+    by_the_suite = [path for path in LESSONS if path.stem != "10_your_server"]  # it has stages
+    assert len(graded) >= len(by_the_suite) - 1
     for _, until, count in graded:
         last = names[-1] if until == "(none: all of them)" else until
         assert names.index(last) + 1 == int(count)

@@ -3,8 +3,10 @@
     python -m tools.browser notebooks/*.ipynb --out pictures
     python -m tools.browser notebooks/03_select.ipynb --twice 'start\\(' --width 800
 
-Each lesson is run as it is, and looked at in the light and in the dark theme: axe-core judges
-what the lesson adds to JupyterLab, and Tab must come to all that can be pressed.  Then a
+Each lesson is opened as it lies there, in a JupyterLab that nobody has set up and that does not
+trust it: every figure must be painted, before anything has run and after Run All.  Then it is
+looked at in the light and in the dark theme: axe-core judges what the lesson adds to JupyterLab,
+and Tab must come to all that can be pressed.  Then a
 prediction and an exercise are filled in, and everything is run again in the same kernel.  With
 --out every screen is photographed: OUT/<lesson>/<theme>-<number>.png.  Last, the stepper's
 buttons are pressed, by mouse and by keyboard.  Three notebooks are open at a time, each in a
@@ -30,7 +32,7 @@ try:
     from playwright.sync_api import Error as BrowserError
     from playwright.sync_api import FloatRect, Locator, Page
 
-    from tools.browser import accessibility, learner
+    from tools.browser import accessibility, figures, learner
     from tools.browser.lab import (
         THEMES,
         Lab,
@@ -38,6 +40,7 @@ try:
         chromium,
         lesson,
         opened,
+        render_all_cells,
         restart_and_run_all,
         run_all,
         run_cells_twice,
@@ -165,10 +168,16 @@ def work(
 
 
 def look_at_lesson(path: Path, options: argparse.Namespace, page: Page) -> str:
-    """Run it, look at it, fill it in, run it again; what was seen.  Raises LessonError."""
+    """Look at it, run it, look at it, fill it in, run it again; what was seen.
+
+    Raises LessonError.
+    """
+    painted, unseen = see_figures(page, "before anything has run")
     run(page, "Run All", run_all)
+    unseen += see_figures(page, "after Run All")[1]
+    render_all_cells(page)
     pictures = photograph(page, options.out / path.stem) if options.out else 0
-    seen = look(page)
+    seen = look(page, unseen)
     learner.fill_in(page, path)
     run(page, "Run All, filled in and in the same kernel", run_all)
     learner.expect_answers(page, path)
@@ -176,7 +185,13 @@ def look_at_lesson(path: Path, options: argparse.Namespace, page: Page) -> str:
         run(page, "Restart and Run All", restart_and_run_all)
     if options.twice is not None:
         run(page, "cells twice", partial(run_cells_twice, regex=options.twice))
-    return f"no unannounced error, {seen}, {pictures} pictures"
+    return f"no unannounced error, {painted} figures painted, {seen}, {pictures} pictures"
+
+
+def see_figures(page: Page, moment: str) -> tuple[int, list[str]]:
+    """Look at the pixels of each figure; how many there are, and what is wrong."""
+    number, wrong = figures.look(page)
+    return number, [f"{moment}, {fault}" for fault in wrong]
 
 
 def run(page: Page, name: str, way: Callable[[Page], None]) -> None:
@@ -186,16 +201,16 @@ def run(page: Page, name: str, way: Callable[[Page], None]) -> None:
         raise LessonError("\n  ".join([f"{name}:", *errors]))
 
 
-def look(page: Page) -> str:
+def look(page: Page, unseen: Sequence[str] = ()) -> str:
     """Let Tab and axe-core go over the page, in both themes; what they met.
 
-    Raises LessonError with all that is wrong.
+    Raises LessonError with all that is wrong, and with what was not seen before.
     """
     stops, wrong = accessibility.keyboard(page)  # opens what can be opened, for axe-core to see
     for number, theme in enumerate(both_themes(page)):
         figures, found = accessibility.judge(page, only_colours=number > 0)
         wrong += [f"{theme} theme, {fault}" for fault in found]
-    if wrong:
+    if wrong := [*unseen, *wrong]:
         raise LessonError("\n  ".join(["not accessible to all:", *wrong]))
     return f"{figures} figures with alt text, {stops} places that Tab comes to"
 
@@ -203,6 +218,7 @@ def look(page: Page) -> str:
 def look_at_stepper(options: argparse.Namespace, page: Page) -> str:
     """Press its buttons, photograph it, look at it; what was seen.  Raises LessonError."""
     run(page, "Run All", run_all)
+    render_all_cells(page)
     learner.by_mouse(page)
     learner.by_keyboard(page)
     if options.out:

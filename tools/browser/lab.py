@@ -56,7 +56,6 @@ def running_lab(root: Path) -> Iterator[Lab]:
     with tempfile.TemporaryDirectory(prefix="jupyter-") as name:
         own = Path(name)
         settings = own / "settings"
-        configure(settings, "@jupyterlab/notebook-extension/tracker", {"windowingMode": "none"})
         configure(settings, "@jupyterlab/docmanager-extension/plugin", {"autosave": False})
         configure(
             settings,
@@ -178,6 +177,20 @@ STATE = f"""() => ({{
       errors: Array.from({{length: cell.outputs.length}}, (_, i) => cell.outputs.get(i))
         .filter(o => o.type === 'error').map(o => o.toJSON()).map(o => o.ename + ': ' + o.evalue)
     }}))}})"""
+
+
+def render_all_cells(page: Page) -> None:
+    """From now on all cells of the notebook are on the page, and not those near the window only.
+
+    Which is how JupyterLab begins, and what a reader sees; but axe-core and Tab must see all.
+    """
+    page.evaluate(
+        f"""() => {{ {PANEL}.content.notebookConfig =
+          {{...{PANEL}.content.notebookConfig, windowingMode: 'none'}}; }}"""
+    )
+    page.wait_for_function(
+        f"() => {PANEL}.content.widgets.every(cell => cell.node.isConnected && !cell.placeholder)"
+    )
 
 
 def run_all(page: Page) -> None:

@@ -1,6 +1,6 @@
 """What every echo server must do: the suite that judges ours, yours and anybody's.
 
-May import run, kernel, words.
+May import run, kernel, words, display.
 
     check(serve)              # in a notebook: from easy to hard, up to the first failure
     examine(serve, one)       # for pytest: one requirement, raises Failed

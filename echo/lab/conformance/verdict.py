@@ -8,6 +8,7 @@ from typing import Any
 
 from echo.lab.conformance.catalog import Requirement, title, up_to
 from echo.lab.conformance.subject import Failed, Judged, Subject
+from echo.lab.display import say
 from echo.lab.run.server import checked, start
 from echo.lab.run.threads import RETURNED
 
@@ -65,18 +66,18 @@ def check(serve: Any, until: str | Requirement | None = None) -> None:
     try:
         asked = up_to(until)
     except ValueError as error:
-        print(error)
+        say("open", str(error))
         return
     if serve is ...:
-        print("Not attempted yet: replace the ... by the serve of a server.")
+        say("open", "Not attempted yet: replace the ... by the serve of a server.")
         return
     try:
         checked(serve)
     except TypeError as error:  # a module, say: to be told, not to be traced
-        print(str(error).replace("start()", "check()"))
+        say("open", str(error).replace("start()", "check()"))
         return
     if is_stub(serve):
-        print(f"Not attempted yet: replace the ... in {serve.__name__}().")
+        say("open", f"Not attempted yet: replace the ... in {serve.__name__}().")
         return
     for one in asked:
         try:
@@ -86,13 +87,16 @@ def check(serve: Any, until: str | Requirement | None = None) -> None:
             again = one.again.format(name)
             if RETURNED in str(failure):  # mostly when a client has left
                 again += "\nclient.close()" * ("client = " in again) + "\nwhere_is(server)"
-            print(f"FAIL  {report(one, failure)}\n\n      To see it again:\n")
-            print(textwrap.indent(again, " " * 10))
-            print("\n      and in the next cell, what the server did:\n\n          print(tape)")
-            print(f"\n{asked.index(one)} of {len(asked)} requirements met so far.")
+            say(
+                "wrong",
+                f"FAIL  {report(one, failure)}\n\n      To see it again:\n",
+                textwrap.indent(again, " " * 10),
+                "\n      and in the next cell, what the server did:\n\n          print(tape)",
+                f"\n{asked.index(one)} of {len(asked)} requirements met so far.",
+            )
             return
-        print(f"pass  {title(one)}")
-    print(f"\n{len(asked)} of {len(asked)} requirements met.")
+        print(f"pass  {title(one)}")  # at once: the next one may take a second
+    say("right", f"\n{len(asked)} of {len(asked)} requirements met.")
 
 
 def report(requirement: Requirement, failure: Failed) -> str:

@@ -1,4 +1,4 @@
 """Judges a learner's answer.
 
-May import conformance, record, run, kernel, words, zoo.
+May import conformance, record, run, kernel, words, display, zoo.
 """

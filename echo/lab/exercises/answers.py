@@ -8,19 +8,16 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from echo.lab.conformance.verdict import is_stub
-
-
-class Said(str):
-    """Text that a notebook shows as it is, without quotes."""
-
-    def __repr__(self) -> str:
-        return str(self)
+from echo.lab.display import Line, Said, judged, say
 
 
 def predicted(guess: Any, value: Any) -> Said:
-    """Compare a prediction with what was measured.  `...` stands for no prediction."""
+    """Compare a prediction with what was measured.
+
+    `...` stands for no prediction; then it says what was measured, and nothing else.
+    """
     if guess is ...:
-        return Said(f"{value!r}. You had not guessed.")
+        return Said(repr(value))
     if isinstance(guess, tuple) and isinstance(value, list):
         guess = list(guess)  # a, b without brackets is as good
     if isinstance(guess, str) and str(guess).strip().lower() == str(value).lower():
@@ -28,8 +25,8 @@ def predicted(guess: Any, value: Any) -> Said:
     if isinstance(guess, str) and isinstance(value, bytes) and guess.encode() == value:
         guess = value  # 'hello' for b'hello'
     if guess == value and isinstance(guess, bool) == isinstance(value, bool):
-        return Said(f"{value!r}, as you said.")
-    return Said(f"{value!r}, not {guess!r} as you said.")
+        return judged("right", f"{value!r}, as you said.")
+    return judged("wrong", f"{value!r}, not {guess!r} as you said.")
 
 
 def check_function(
@@ -42,17 +39,20 @@ def check_function(
     """
     name = function.__name__
     if is_stub(function):
-        print(f"Not attempted yet: replace the ... in {name}().")
+        say("open", f"Not attempted yet: replace the ... in {name}().")
         return
     for arguments, expected in cases.items():
         call = f"{name}({', '.join(map(repr, arguments))})"
         came, text = try_case(function, arguments)
         if came != expected or isinstance(came, bool) != isinstance(expected, bool):
-            print(f"FAIL  {call}\n\n      expected  {worded(expected)}\n      came      {text}\n")
-            print(f'      "{explained}" shows why.')
+            say(
+                "wrong",
+                f"FAIL  {call}\n\n      expected  {worded(expected)}\n      came      {text}\n",
+                f'      "{explained}" shows why.',
+            )
             return
         print(f"pass  {call} {'raises' if isinstance(expected, type) else 'gives'} {text}")
-    print(f"\nRight: {len(cases)} of {len(cases)}.")
+    say("right", f"\nRight: {len(cases)} of {len(cases)}.")
 
 
 def try_case(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, str]:
@@ -79,20 +79,23 @@ def check_answer(answer: Any, measured: Any, explained: str) -> None:
     is only counted.  `explained`: the heading of the section that tells why.
     """
     if answer is ... or (isinstance(answer, list | tuple | set) and ... in answer):
-        print("Not attempted yet: replace the ... by your answer.")
+        say("open", "Not attempted yet: replace the ... by your answer.")
         return
     right = several(measured)
     words = {str(one).lower(): one for one in right}  # 'False' for False
     said = several([words.get(str(one).lower(), one) for one in several(answer)])
-    for one in said:
-        print(f"{'yes' if one in right else 'no':3}  {one}")
+    lines = [yes_or_no(one in right, str(one)) for one in said]
     missing = len([one for one in right if one not in said])
     if missing == 0 and all(one in right for one in said):
-        print("\nRight.")
+        say("right", *lines, Line("right", "\nRight."))
         return
     why = missing_text(missing, right) if missing else "not all of these belong there"
-    print(f"\nNot yet: {why}.")
-    print(f'"{explained}" shows why.')
+    say("wrong", *lines, Line("wrong", f"\nNot yet: {why}."), f'"{explained}" shows why.')
+
+
+def yes_or_no(right: bool, about: str) -> Line:
+    """What is said of one part of an answer."""
+    return Line("right", f"yes  {about}") if right else Line("wrong", f"no   {about}")
 
 
 def missing_text(missing: int, right: Collection[Any]) -> str:

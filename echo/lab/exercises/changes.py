@@ -6,7 +6,8 @@ from typing import Any
 from echo.lab import zoo
 from echo.lab.conformance.catalog import title, up_to
 from echo.lab.conformance.verdict import failing, report
-from echo.lab.exercises.answers import missing_text
+from echo.lab.display import Line, say
+from echo.lab.exercises.answers import missing_text, yes_or_no
 
 
 def check_change(server: ModuleType, old: str, new: Any, breaks: str) -> None:
@@ -15,59 +16,62 @@ def check_change(server: ModuleType, old: str, new: Any, breaks: str) -> None:
     `breaks`: the requirement that the changed server must fail, having met all before it.
     """
     if new is ...:
-        print("Not attempted yet: replace the ... by your line, as a string.")
+        say("open", "Not attempted yet: replace the ... by your line, as a string.")
         return
     name = server.__name__.rpartition(".")[2]
     if not isinstance(new, str) or new.strip() == old.strip():
-        print("That is the line as it stands." if isinstance(new, str) else "A string, please.")
+        same = "That is the line as it stands."
+        say("open", same if isinstance(new, str) else "A string, please.")
         return
     try:
         changed = zoo.derive(f"your_{name}", name, (zoo.Change(name, old, new.strip()),))
     except ValueError:
-        print(f"There is no such line to replace: leave `old` as it is. ({old.strip()!r})")
+        say("open", f"There is no such line to replace: leave `old` as it is. ({old.strip()!r})")
         return
     except SyntaxError as error:
-        print(not_python(error))
+        say("wrong", not_python(error))
         return
     *before, last = asked = up_to(until=breaks)
     failed = failing(changed.serve, asked)
     if failed is None:
-        print(f'Not broken yet: with your line the server meets "{title(last)}", too.')
+        say("wrong", f'Not broken yet: with your line the server meets "{title(last)}", too.')
         return
     if failed[0] is last:
-        print(f"Right. It meets the {len(before)} requirements before, and then:\n")
+        said = f"Right. It meets the {len(before)} requirements before, and then:\n"
+        say("right", said, report(*failed))
     else:
-        print("It breaks, but not as asked. It should still do this:\n")
-    print(report(*failed))
+        said = "It breaks, but not as asked. It should still do this:\n"
+        say("wrong", said, report(*failed))
 
 
 def check_repair(name: str, old: Any, new: Any) -> None:
     """Put one line in the place of another in an animal of the zoo, and run the whole suite."""
     if ... in (old, new):
-        print("Not attempted yet: replace each ... by a line, as a string.")
+        say("open", "Not attempted yet: replace each ... by a line, as a string.")
         return
     if not (isinstance(old, str) and isinstance(new, str)):
-        print("Two strings, please: the line as it stands, and yours.")
+        say("open", "Two strings, please: the line as it stands, and yours.")
         return
     animal, was, now = zoo.ANIMALS[name], old.strip(), new.strip()
     lines = zoo.load(name).__source__.splitlines()
     found = [line for line in lines if line.strip() == was != ""]
     if len(found) != 1:
         times = "more than once" if found else "nowhere"
-        print(f"{was!r} stands {times} in {name}.py: copy one whole line, as it stands.")
+        say("open", f"{was!r} stands {times} in {name}.py: copy one whole line, as it stands.")
         return
     module = animal.changes[0].module  # they are all in one file
     change = zoo.Change(module, f"\n{found[0]}\n", f"\n{found[0].replace(was, now)}\n")
     try:
         repaired = zoo.derive(f"your_{name}", animal.server, (*animal.changes, change))
     except SyntaxError as error:
-        print(not_python(error))
+        say("wrong", not_python(error))
         return
     every = up_to()
     if failed := failing(repaired.serve, every):
-        print(f"Not repaired yet. It should still do this:\n\nFAIL  {report(*failed)}")
+        said = f"Not repaired yet. It should still do this:\n\nFAIL  {report(*failed)}"
+        say("wrong", said)
     else:
-        print(f"Right. It meets all {len(every)} requirements.")
+        say("right", f"Right. It meets all {len(every)} requirements.")
 
 
 def not_python(error: SyntaxError) -> str:
@@ -88,24 +92,28 @@ def check_lines(
     text = zoo.load(name).__source__
     blame = {*zoo.faults(name)}
     if ... in lines:
-        print("Not attempted yet: replace each ... by the number of a line.")
+        say("open", "Not attempted yet: replace each ... by the number of a line.")
         return
     for line in lines:
         if not isinstance(line, int):
-            print(f"{line!r} is no number: write 12, without quotes.")
+            say("open", f"{line!r} is no number: write 12, without quotes.")
             return
         if not 1 <= line <= text.count("\n"):
-            print(f"{name}.py has no line {line}: it ends with {text.count(chr(10))}.")
+            say("open", f"{name}.py has no line {line}: it ends with {text.count(chr(10))}.")
             return
-    for line in dict.fromkeys(lines):
-        verdict = "yes" if line in blame else "no"
-        print(f"{verdict:3}  line {line}: {text.splitlines()[line - 1].strip()}")
+    said = [
+        yes_or_no(line in blame, f"line {line}: {text.splitlines()[line - 1].strip()}")
+        for line in dict.fromkeys(lines)
+    ]
     missing = len(blame - set(lines))
     if set(lines) == blame:
-        print(f"\nRight: {'these lines do' if len(blame) > 1 else 'this line does'} it.")
-    elif missing < len(blame):
-        print(f"\nNot yet: {missing_text(missing, blame)}." if missing else "\nAnd no other.")
+        verdict = f"Right: {'these lines do' if len(blame) > 1 else 'this line does'} it."
+        say("right", *said, Line("right", f"\n{verdict}"))
+        return
+    if missing < len(blame):
+        verdict = f"Not yet: {missing_text(missing, blame)}." if missing else "And no other."
     elif explained:
-        print(f'\nNot yet. "{explained}" shows why.')
+        verdict = f'Not yet. "{explained}" shows why.'
     else:
-        print(f"\nNot yet. On the tape, follow {follow}.")
+        verdict = f"Not yet. On the tape, follow {follow}."
+    say("wrong", *said, Line("wrong", f"\n{verdict}"))

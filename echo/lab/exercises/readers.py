@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from echo.lab.conformance.verdict import is_stub
+from echo.lab.display import say
 from echo.lab.record.phase import Phase, phase_words
 from echo.lab.record.reader import BYTE, Reader
 from echo.lab.run.rest import settle, until
@@ -18,7 +19,7 @@ SILENCE = 0.1  # seconds in which who sleeps makes no call
 def check_reader(read: Callable[..., Any]) -> None:
     """Judge a reader for a non-blocking socket: it sleeps, and takes no hint for a promise."""
     if is_stub(read):
-        print(f"Not attempted yet: replace the ... in {read.__name__}().")
+        say("open", f"Not attempted yet: replace the ... in {read.__name__}().")
         return
     for what, trial in TRIALS.items():
         try:
@@ -32,10 +33,11 @@ def check_reader(read: Callable[..., Any]) -> None:
         except TimeoutError:
             said = "a byte has come, and it does not take notice"
         if said:
-            print(f"FAIL  {what}\n\n      {said.replace('the server', 'the reader')}")
+            said = said.replace("the server", "the reader")
+            say("wrong", f"FAIL  {what}\n\n      {said}")
             return
         print(f"pass  {what}")
-    print(f"\nRight: {len(TRIALS)} of {len(TRIALS)}.")
+    say("right", f"\nRight: {len(TRIALS)} of {len(TRIALS)}.")
 
 
 def returns(reader: Reader, expected: bytes) -> str:

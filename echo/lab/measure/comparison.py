@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from echo.lab.kernel.sleep import ONE, NotTold, Sleep, own_memory, sleeping
+from echo.lab.measure import apart
 from echo.lab.measure.ordeal import functions
 from echo.lab.record.calls import WAITS
 from echo.lab.record.tape import Tape
@@ -26,7 +27,14 @@ from echo.lab.run.faults import more_descriptors, renumbered
 from echo.lab.run.rest import at_work, settle_patiently
 from echo.lab.run.server import Server, name_of, start
 from echo.lab.run.threads import Crashed
-from echo.lab.show.tables import Table, legend_html, legend_text, table_html, table_text
+from echo.lab.show.tables import (
+    Table,
+    legend_html,
+    legend_text,
+    marked_cells,
+    table_html,
+    table_text,
+)
 
 FEW, MANY = 10, 1000  # idle clients
 HIGH = 2048  # clients of ours get descriptors from here on: the low ones are for the server
@@ -55,7 +63,9 @@ class Comparison(Table):
         text = f"{table_text(heads, cells)}\n\n{legend_text(COLUMNS)}"
         markup = [
             table_html(
-                "The servers so far", heads, cells, lambda _, word: word in COMPARISON_WARNED
+                "The servers so far",
+                heads,
+                marked_cells(heads, cells, lambda _, word: word in COMPARISON_WARNED),
             ),
             legend_html(COLUMNS),
         ]
@@ -69,13 +79,21 @@ def compare(*servers: Any) -> Comparison:
     descriptors are needed for a moment; with fewer there are fewer idle clients, and one more
     line, `reduced: ...`, says so.  Where not even 1100 are allowed, "high" is "not asked".
     """
-    with more_descriptors(LIMIT):
-        many, lowest = room_for_many()
-        rows = {name_of(serve): measured(serve, many, lowest) for serve in functions(servers)}
+    serves = functions(servers)
+    found = apart.each("comparison", "row_and_crowd", serves) or [*map(row_and_crowd, serves)]
+    rows = {name_of(serve): row for serve, (row, _) in zip(serves, found, strict=True)}
+    many = min((idle for _, idle in found), default=MANY)
     notes = ""
     if many < MANY:
         notes = f"reduced: {many} idle clients, not {MANY}: too few open files are allowed here\n"
     return Comparison(rows, notes)
+
+
+def row_and_crowd(serve: Callable[..., Any]) -> tuple[dict[str, str], int]:
+    """The row of one server, and how many idle clients it was measured with."""
+    with more_descriptors(LIMIT):
+        many, lowest = room_for_many()
+        return measured(serve, many, lowest), many
 
 
 def room_for_many() -> tuple[int, int]:

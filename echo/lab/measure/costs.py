@@ -43,9 +43,9 @@ from echo.lab.run.clients import reset_when_closed
 from echo.lab.run.crowd import SPARE
 from echo.lab.run.faults import more_descriptors
 from echo.lab.run.process import Process
+from echo.lab.run.program import ROOT
 from echo.lab.show.curves import Curve, Points
 
-ROOT = Path(__file__).parents[2]  # where `import echo` finds it
 CALLS = ("select", "poll", "epoll")
 FD_SETSIZE = 1024  # select takes no descriptor from this number on, select(2)
 BATCH = 300_000  # nanoseconds that a batch takes, roughly; a turn of the scheduler is ten times it

@@ -26,11 +26,19 @@ from typing import Any, NamedTuple
 
 from echo.lab.kernel import sockets
 from echo.lab.kernel.sockets import tcp_info
+from echo.lab.measure import apart
 from echo.lab.run.clients import reset
 from echo.lab.run.faults import Flood
 from echo.lab.run.rest import GIVES_UP, LOOKS, at_work, settle
 from echo.lab.run.server import Server, name_of, start
-from echo.lab.show.tables import Table, legend_html, legend_text, table_html, table_text
+from echo.lab.show.tables import (
+    Table,
+    legend_html,
+    legend_text,
+    marked_cells,
+    table_html,
+    table_text,
+)
 
 SMALL_BUFFER = (
     16 * 1024
@@ -77,7 +85,7 @@ class Ordeal(Table):
                 for name, row in rows.items()
             ]
             texts.append(f"{question}\n\n{table_text(heads, cells)}")
-            markups.append(table_html(question, heads, cells, alarming))
+            markups.append(table_html(question, heads, marked_cells(heads, cells, alarming)))
         legend = {name: inspect.getdoc(client) or "" for name, client in CLIENTS.items()}
         texts.append(legend_text(legend))
         markups.append(legend_html(legend))
@@ -94,13 +102,20 @@ def ordeal(*servers: Any) -> Ordeal:
     `servers`: modules with serve(), or such functions; or one list of them.  Under a second a
     server.  Takes one process of its own, the frozen client.
     """
+    serves = functions(servers)
+    found = apart.each("ordeal", "trials", serves) or [*map(trials, serves)]
+    return Ordeal(
+        {
+            name_of(serve): {name: Trial(*words) for name, words in row.items()}
+            for serve, row in zip(serves, found, strict=True)
+        }
+    )
+
+
+def trials(serve: Callable[..., Any]) -> dict[str, Trial]:
+    """One server, beside each bad client."""
     with Frozen() as frozen:
-        return Ordeal(
-            {
-                name_of(serve): {name: trial(serve, bad, frozen) for name, bad in CLIENTS.items()}
-                for serve in functions(servers)
-            }
-        )
+        return {name: trial(serve, bad, frozen) for name, bad in CLIENTS.items()}
 
 
 def functions(servers: tuple[Any, ...]) -> list[Callable[..., Any]]:

@@ -206,7 +206,7 @@ def observe(read: Callable[..., Any]) -> Observed:
     """
     try:
         with Reader(read) as reader:
-            return watched(reader)
+            return observed(reader)
     except Crashed as crash:
         if REFUSED in str(crash) and read.__name__ in RECORDED_READS:
             print(f"recorded: {REFUSED}{str(crash).partition(REFUSED)[2].partition(' (')[0]}")
@@ -214,7 +214,7 @@ def observe(read: Callable[..., Any]) -> Observed:
         raise
 
 
-def watched(reader: Reader) -> Observed:
+def observed(reader: Reader) -> Observed:
     """Look at a reader that waits, send the byte, and look again."""
     reader.raise_crash()
     tape = reader.tape

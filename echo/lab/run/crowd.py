@@ -22,6 +22,10 @@ ALL_ANSWERED = 15.0  # seconds that may take: it is one, and more on a busy mach
 MORE = 2048  # descriptors beside the server's ends: what the process has open, and the lesson's
 SPARE = 64  # descriptors that are left for everything else
 
+# Its clients have an address of their own, and their ports are chosen as they connect (ip(7),
+# IP_BIND_ADDRESS_NO_PORT): ten thousand ports of 127.0.0.1 would be missing to everybody else, to
+# a Jupyter kernel that starts meanwhile, say.  They wait longer than ALL_ANSWERED to be connected:
+# this process may be stopped for a while, with its queue full.
 # It ends, and all its clients reset, when its standard input does (socket(7), SO_LINGER): so
 # nothing is left in TIME_WAIT, whoever ends first.
 HOLDER = """
@@ -29,7 +33,11 @@ import contextlib, socket, struct, sys, time
 port, count, late = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 socks = []
 for _ in range(count):
-    socks.append(sock := socket.create_connection(("127.0.0.1", port), timeout=late))
+    socks.append(sock := socket.socket())
+    sock.settimeout(3 * late)
+    sock.setsockopt(socket.IPPROTO_IP, 24, 1)
+    sock.bind(("127.0.0.2", 0))
+    sock.connect(("127.0.0.1", port))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 print(count, flush=True)
 for _ in sys.stdin:
@@ -98,7 +106,8 @@ def held(server: Server, count: int) -> Iterator[Crowd]:
         try:
             many = Crowd(process, most)
             many._told()
-            settle_patiently(server)
+            for _ in range(2):  # if we were stopped meanwhile, the first one has lost its patience
+                settle_patiently(server)
             yield many
         finally:
             process.kill()

@@ -7,10 +7,12 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from echo.lab.kernel.processes import parent_of, pids
 from echo.lab.run.rest import PATIENCE
 
+ROOT = Path(__file__).parents[3]  # where `import echo` finds it
 PR_SET_CHILD_SUBREAPER = 36  # include/uapi/linux/prctl.h
 
 

@@ -1,4 +1,4 @@
 """What a cell displays, in words and as a picture.
 
-May import record, kernel, words.
+May import record, kernel, words, display.
 """

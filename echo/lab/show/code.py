@@ -8,7 +8,7 @@ str with its text (and perhaps a `__name__`): a server that was generated has no
 Every output has a twin in plain text, for a terminal, for paper, for a screen reader, and for
 the test that compares: of `source` the text itself, of `diff` a unified diff.  The HTML can be
 read without its style too, as GitHub and a notebook that is not trusted show it: numbers and
-the marks + and - are text, and colour only adds to them.
+the marks + and - are text, and color only adds to them.
 """
 
 import difflib
@@ -20,25 +20,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from echo.lab.display import PALETTE, Shown, escaped, light
+
 CONTEXT = 3  # lines shown above and below a change
 DEEPEST = 16  # columns: what is indented further goes on no further to the right
 
-# Name of a colour -> its value on light and on dark paper.  Every ink has a contrast of at
-# least 4.5 : 1 (WCAG 2, level AA) on every paper on which it stands; a test computes it.
-CODE_PALETTE = {
-    "paper": ("#fbfbf8", "#1b1d20"),
-    "gone": ("#ffdfda", "#54231f"),
-    "new": ("#d3f2d8", "#173f24"),
-    "ink": ("#1f2328", "#e3e5e8"),
-    "faint": ("#5d636b", "#a9b0b8"),
-    "keyword": ("#7a2a8c", "#d9a2ea"),
-    "string": ("#22662e", "#9fd3a4"),
-    "comment": ("#5d636b", "#a9b0b8"),
-    "number": ("#8a4200", "#f0b27a"),
-    "name": ("#1b4f9c", "#8fbcf5"),
+# Kind of a word -> what JupyterLab calls its color in the editor, and the color elsewhere.
+WORDS = {
+    "keyword": ("keyword", "keyword"),
+    "string": ("string", "string"),
+    "number": ("number", "hatch"),
+    "name": ("def", "work"),
 }
-PAPERS = ("paper", "gone", "new")
-CODE_ON_PAPER = ("keyword", "string", "comment", "number", "name")
 
 
 class Piece(NamedTuple):
@@ -59,24 +52,6 @@ class Region(NamedTuple):
     m: int
 
 
-class Shown:
-    """What a cell displays: HTML where there is a browser, the same as text elsewhere."""
-
-    def __init__(self, text: str, markup: str):
-        self.text, self.markup = text, markup
-
-    def __str__(self) -> str:
-        return self.text
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.markup
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/html": self.markup, "text/plain": self.text}
-
-
 def source(shown: Any) -> Shown:
     """The code of a module, function or class, with the line numbers of its file.
 
@@ -87,10 +62,10 @@ def source(shown: Any) -> Shown:
 
 
 def diff(old: Any, new: Any, whole: bool = False) -> Shown:
-    """Two pieces of code side by side: what differs, with three lines around it.
+    """Two pieces of code in one: what differs, with three lines around it.
 
-    `whole` shows every line.  Where there is no room for two columns, new lines stand below
-    old ones.  Raises TypeError for what has no source.
+    `whole` shows every line.  New lines stand below old ones; beside them where the page has
+    room for two columns.  Raises TypeError for what has no source.
     """
     before, after = piece(old), piece(new)
     return Shown(diff_text(before, after, whole), diff_html(before, after, whole))
@@ -125,48 +100,50 @@ def diff_text(old: Piece, new: Piece, whole: bool = False) -> str:
 
 def source_html(one: Piece) -> str:
     """One block of lines, each with its number."""
-    lines = coloured(one.text)
+    lines = colored(one.text)
     wide = len(str(one.first + len(lines) - 1))
     body = "".join(
         line_html(f"{number:{wide}} ", line) for number, line in enumerate(lines, one.first)
     )
-    return f'{code_style()}<pre class="echo-source" {LEFT}>{body}</pre>'
+    return f'{code_style()}<pre class="echo-source">{body}</pre>'
 
 
 def diff_html(old: Piece, new: Piece, whole: bool = False) -> str:
-    """A table of two columns; a row is a run of lines that are the same, or that differ."""
+    """Blocks of lines that are the same, gone or new, each line with its number in either file.
+
+    They stand one below the other; the style sheet puts gone and new side by side, where there
+    is room for both.
+    """
     was, now = lines_of(old.text), lines_of(new.text)
     if was == now:
         return f"<p>{escaped(diff_text(old, new))}</p>"
     wide = len(str(max(old.first + len(was), new.first + len(now)) - 1))
+    blank = " " * wide
 
-    def cell(kind: str, mark: str, first: int, lines: Iterable[str]) -> str:
-        body = "".join(
-            line_html(f"{number:{wide}} {mark} ", line) for number, line in enumerate(lines, first)
-        )
-        return f'<td class="{kind}" {TOP}><pre {LEFT}>{body}</pre></td>'
+    def lines(mark: str, before: Iterable[Any], after: Iterable[Any], code: list[str]) -> str:
+        margins = map(f"{{:{wide}}} {{:{wide}}} {mark} ".format, before, after)
+        return "".join(map(line_html, margins, code))
+
+    def block(kind: str, body: str) -> str:
+        return f'<pre class="{kind}" style="{BLOCK_LOOKS[kind]}">{body}</pre>' if body else ""
 
     names = f"- {old.name}", f"+ {new.name}"
-    heads = "".join(f"<th {LEFT}>{escaped(name)}</th>" for name in names)
-    rows = [f"<tr>{heads}</tr>"]
+    blocks = [block("names", f"<b>{escaped(chr(10).join(names))}\n</b>")]
     for number, group in enumerate(groups(was, now, whole)):
         if number:
-            rows.append(f'<tr><td class="cut" colspan="2" {LEFT}>...</td></tr>')
+            blocks.append(block("cut", "...\n"))
         for same, i, j, k, m in group:
-            left, right = was[i:j], now[k:m]
+            before, after = range(old.first + i, old.first + j), range(new.first + k, new.first + m)
             if same:
-                left, right = [*map(escaped, left)], [*map(escaped, right)]
-            else:
-                left, right = emphasised(left, right)
-            rows.append(
-                "<tr>"
-                + cell("same" if same else "gone", " " if same else "-", old.first + i, left)
-                + cell("same" if same else "new", " " if same else "+", new.first + k, right)
-                + "</tr>"
-            )
+                blocks.append(block("same", lines(" ", before, after, [*map(escaped, was[i:j])])))
+                continue
+            left, right = emphasized(was[i:j], now[k:m])
+            blocks.append(block("gone", lines("-", before, itertools.repeat(blank), left)))
+            blocks.append(block("new", lines("+", itertools.repeat(blank), after, right)))
     title = html.escape(f"{old.name} beside {new.name}")
-    table = f'<table aria-label="{title}" {FULL}>' + "\n".join(rows) + "</table>"
-    return f'{code_style()}<div class="echo-diff">{table}</div>'
+    body = "\n".join(filter(None, blocks))
+    group_of = f'role="group" aria-label="{title}"'
+    return f'{code_style()}<div class="echo-diff" {group_of}>{body}</div>'
 
 
 def groups(was: list[str], now: list[str], whole: bool) -> Iterator[list[Region]]:
@@ -177,7 +154,7 @@ def groups(was: list[str], now: list[str], whole: bool) -> Iterator[list[Region]
         yield [Region(tag == "equal", *numbers) for tag, *numbers in part]
 
 
-def emphasised(left: list[str], right: list[str]) -> tuple[list[str], list[str]]:
+def emphasized(left: list[str], right: list[str]) -> tuple[list[str], list[str]]:
     """The lines as HTML; where line stands beside line, the words that differ are bold."""
     if len(left) != len(right):
         return [escaped(line) for line in left], [escaped(line) for line in right]
@@ -206,10 +183,10 @@ def line_html(margin: str, code: str) -> str:
     return f'<span class="line"{hang}><span class="margin">{margin}</span>{code}\n</span>'
 
 
-def coloured(text: str) -> list[str]:
+def colored(text: str) -> list[str]:
     """The lines of Python code as HTML, with a class for each kind of word.
 
-    Pygments comes with IPython; without it the code is shown in one colour.
+    Pygments comes with IPython; without it the code is shown in one color.
     """
     try:
         from pygments.lexers import PythonLexer
@@ -256,57 +233,56 @@ def lines_of(text: str) -> list[str]:
     return text.removesuffix("\n").split("\n")
 
 
-def escaped(text: str) -> str:
-    """Text as the content of an HTML element."""
-    return html.escape(text, quote=False)
-
-
 def code_style() -> str:
-    """The style of both outputs: light paper, and dark where JupyterLab's theme is dark."""
-    light, dark = (
-        " ".join(f"--echo-{name}: {pair[which]};" for name, pair in CODE_PALETTE.items())
-        for which in (0, 1)
-    )
+    """The style of both outputs: light paper, and dark where JupyterLab's theme is dark.
+
+    Words have the colors that they have in JupyterLab's editor.  Any other page may choose what
+    it likes for --echo-paper and the others, as the site does.
+    """
+    dark = " ".join(f"--echo-{name}: {PALETTE[name][1]};" for name in THEMED)
     words = "\n".join(
-        f".echo-source .{name} {{ color: var(--echo-{name}); }}" for name in CODE_ON_PAPER
+        f".echo-source .{kind} {{ color: var(--jp-mirror-editor-{theirs}-color, "
+        f"var(--echo-{ours}, {light(ours)})); }}"
+        for kind, (theirs, ours) in WORDS.items()
     )
-    return CODE_STYLE.replace("LIGHT", light).replace("DARK", dark).replace("WORDS", words)
+    style = CODE_STYLE.replace("DARK", dark).replace("WORDS", words)
+    return re.sub(r"\$(\w+)", lambda name: f"var(--echo-{name[1]}, {light(name[1])})", style)
 
 
 # Of a notebook that has not run yet, and so is not trusted, JupyterLab drops the style sheet but
-# not the attributes; it would align the columns to the right and break lines within words.
-TOP = 'style="vertical-align: top"'
-LEFT = 'style="text-align: left; word-break: normal"'
-FULL = 'style="table-layout: fixed; width: 100%"'
+# not the attributes.
+BLOCK_LOOKS = dict.fromkeys(("names", "same", "cut"), "margin: 0") | {
+    kind: f"margin: 0; color: {light('ink')}; background: {light(kind)}" for kind in ("gone", "new")
+}
+THEMED = ("paper", "ink", "faint", "gone", "new")
 
-# !important: JupyterLab aligns tables to the right and stripes their rows.
+# !important: JupyterLab has styles of its own, and the attributes are for light paper.
 # A line that is too long goes on below itself, right of where it began.
 CODE_STYLE = """<style>
-.echo-source, .echo-diff { LIGHT }
-[data-jp-theme-light="false"] :is(.echo-source, .echo-diff) { DARK }
-.echo-source, .echo-diff pre, .echo-diff th, .echo-diff td { color: var(--echo-ink) !important;
-  font: 12px/1.45 monospace !important; text-align: left !important; }
-.echo-source, .echo-diff table { background: var(--echo-paper) !important; }
-.echo-source { --hang: 5; margin: 0 !important; padding: .5em 0 !important; }
-.echo-diff { --hang: 8; container-type: inline-size; }
-.echo-diff table { border-collapse: collapse; margin: 0; }
-.echo-diff tr { background: none !important; }
-.echo-diff :is(th, td) { padding: 0; vertical-align: top; max-width: none; border: 0; }
-.echo-diff th, .echo-diff .cut { padding: .4em .5em; }
-.echo-diff th { font-weight: bold !important; }
-.echo-diff .cut { color: var(--echo-faint) !important; }
-.echo-diff pre { background: none !important; margin: 0; padding: 0; border: 0; }
-.echo-diff .gone .line { background: var(--echo-gone); }
-.echo-diff .new .line { background: var(--echo-new); }
-.echo-diff b { text-decoration: underline; }
+[data-jp-theme-light="false"] { DARK --echo-paper: var(--jp-layout-color0); }
+[data-jp-theme-light="true"] { --echo-paper: var(--jp-layout-color0); }
+.echo-source, .echo-diff pre { color: $ink !important; margin: 0 !important;
+  font: 12px/1.45 monospace !important; text-align: left; border: 0; padding: 0; }
+.echo-source, .echo-diff, .echo-diff pre { background: $paper !important; }
+.echo-source, .echo-diff { padding: .5em 0 !important; }
+.echo-source { --hang: 5; }
+.echo-diff { --hang: 11; container-type: inline-size; }
+.echo-diff :is(.names, .cut) { padding: .4em .5em; }
+.echo-diff .cut { color: $faint !important; }
+.echo-diff .gone { background: $gone !important; }
+.echo-diff .new { background: $new !important; }
+.echo-diff :is(.gone, .new) b { text-decoration: underline; }
 :is(.echo-source, .echo-diff) .line { display: block; white-space: pre-wrap;
   overflow-wrap: anywhere; padding-right: .5em;
   padding-left: calc((1 + var(--hang) + var(--in, 0)) * 1ch);
   text-indent: calc((0 - var(--hang) - var(--in, 0)) * 1ch); }
-:is(.echo-source, .echo-diff) .margin { color: var(--echo-faint); user-select: none; }
+:is(.echo-source, .echo-diff) .margin { color: $faint; user-select: none; }
+.echo-source .keyword { font-weight: bold; }
+.echo-source .comment { color: $faint; font-style: italic; }
 WORDS
-@container (max-width: 46em) {
-  .echo-diff :is(th, td) { display: block; }
-  .echo-diff .same + .same { display: none; }
+@container (min-width: 1250px) {
+  .echo-diff .gone:has(+ .new) { float: left; width: 50%; clear: both; }
+  .echo-diff .gone + .new { margin-left: 50% !important; }
+  .echo-diff .new + pre { clear: both; }
 }
 </style>"""

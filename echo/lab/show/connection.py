@@ -1,4 +1,4 @@
-"""Two figures of a connection: its states, a lane for each end, and where its bytes are.
+"""Two tables of a connection: its states, a lane for each end, and where its bytes are.
 
     seen = [("connect()", states(listener))]
     seen.append(("close()", states(listener)))
@@ -6,43 +6,34 @@
 
     places([("send() says EAGAIN", {"client program": 6, "its kernel": 3, "server's kernel": 1})])
 
-Both go from the top down by order: nothing measured in seconds is drawn.  Of bytes it is said
+Both go from the top down by order: nothing measured in seconds is shown.  Of bytes it is said
 whether a place holds all of them, a part or nothing; how many a kernel takes differs between
 machines, and from run to run.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
-from echo.lab.show.paper import EDGE, LETTER, Drawing, Sheet, entry_width, flow
+from echo.lab.display import Shown
+from echo.lab.show.tables import Cell, table_html
 from echo.lab.words import amount
 
-MOMENT_ROW = 26.0  # of one moment, in points
-SLOT = 84.0  # the width of the longest name of a state, and some air
-LANE_GAP = 14.0  # between two lanes
-HEAD = 22.0
-
-# how a state is drawn, and what that means; all others are those of a beginning or an end
-STATE_LOOKS = {"LISTEN": "plate edge", "ESTABLISHED": "work", "CLOSE": "vain"}
-LEGEND = {
-    "plate edge": "waits for clients",
-    "work": "open in both directions",
-    "wait": "beginning or ending",
-    "vain": "closed",
-}
-AMOUNTS = {"all": "work", "a part": "wait", "nothing": "vain"}
+# how a state is shown: all that are not named here are those of a beginning or an end
+STATE_LOOKS = {"LISTEN": "", "ESTABLISHED": "work", "CLOSE": "vain"}
+AMOUNTS = {"all": "work", "a part": "wait", "nothing": ""}
 
 Seen = Sequence[tuple[str, str]]  # as states() returns it
 
 
-def lanes(moments: Iterable[tuple[str, Seen]]) -> Drawing:
+def lanes(moments: Iterable[tuple[str, Seen]]) -> Shown:
     """The states of a connection, or of several, moment by moment, in two lanes.
 
-    `moments`: (what has just happened, what states() said then).  A state that lasts is one box.
-    An end without a box is not in the kernel's table.  Raises ValueError if there is no moment.
+    `moments`: (what has just happened, what states() said then).  A state that lasts is one cell.
+    An end without a state is not in the kernel's table.  Raises ValueError if there is no moment.
     """
     table = [(moment, list(seen)) for moment, seen in moments]
     if not table:
-        raise ValueError("lanes are drawn of at least one moment")
+        raise ValueError("lanes are shown of at least one moment")
     names = list(dict.fromkeys(end for _, seen in table for end, _ in seen))
     names.sort(key=["server", "this end", "client", "other end"].index)
     columns = {
@@ -50,7 +41,9 @@ def lanes(moments: Iterable[tuple[str, Seen]]) -> Drawing:
     }
     details = [f"{moment}: {moment_words(seen, names)}" for moment, seen in table]
     summary = f"States by order, {amount(len(table), 'moment')}: {' and '.join(names)}."
-    return Drawing(summary, details, lanes_svg([moment for moment, _ in table], columns))
+    heads = [Cell(""), *(Cell(name, columns=len(columns[name])) for name in names)]
+    rows = lanes_rows([moment for moment, _ in table], columns)
+    return Shown("\n".join([summary, *details]), table_html(summary, heads, rows))
 
 
 def moment_words(seen: Seen, names: list[str]) -> str:
@@ -88,7 +81,7 @@ def slots(moments: list[list[str]]) -> list[list[str]]:
 
 
 def runs(states: list[str]) -> list[tuple[int, int, str]]:
-    """(first row, rows, state) of every stretch of the same state."""
+    """(first row, rows, state) of every stretch of the same state; "" where there is none."""
     found: list[tuple[int, int, str]] = []
     for row, state in enumerate(states):
         if found and found[-1][2] == state:
@@ -96,32 +89,25 @@ def runs(states: list[str]) -> list[tuple[int, int, str]]:
             found.append((first, rows + 1, state))
         else:
             found.append((row, 1, state))
-    return [run for run in found if run[2]]
+    return found
 
 
-def lanes_svg(moments: list[str], columns: Mapping[str, list[list[str]]]) -> str:
-    shown = {state for lane in columns.values() for column in lane for state in column if state}
-    legend = [(look, LEGEND[look]) for look in LEGEND if look in {look_of(s) for s in shown}]
-    margin = margin_of(moments)
-    width = margin + sum(len(lane) * SLOT + LANE_GAP for lane in columns.values()) - LANE_GAP + EDGE
-    width = max(width, margin + SLOT)
-    with Grid(moments, width, legend) as sheet:
-        left = margin
-        for name, lane in columns.items():
-            sheet.text(left + len(lane) * SLOT / 2, EDGE + 11, name, anchor="center", bold=True)
-            for column in lane:
-                for row, rows, state in runs(column):
-                    legend_entry(sheet, left, row, rows, SLOT, state, look_of(state))
-                left += SLOT
-            left += LANE_GAP
-    return sheet.svg
+def lanes_rows(
+    moments: list[str], columns: Mapping[str, list[list[str]]]
+) -> list[list[str | Cell]]:
+    """A row for each moment; a state that lasts is one cell over several rows."""
+    rows: list[list[str | Cell]] = [[moment] for moment in moments]
+    for column in itertools.chain(*columns.values()):
+        for first, number, state in runs(column):
+            if state:
+                rows[first].append(Cell(state, STATE_LOOKS.get(state, "wait"), number))
+            else:
+                for row in rows[first : first + number]:
+                    row.append("")
+    return rows
 
 
-def look_of(state: str) -> str:
-    return STATE_LOOKS.get(state, "wait")
-
-
-def places(moments: Iterable[tuple[str, Mapping[str, int]]]) -> Drawing:
+def places(moments: Iterable[tuple[str, Mapping[str, int]]]) -> Shown:
     """Where the bytes of a message are, moment by moment: all of them, a part or nothing.
 
     `moments`: (what has just happened, {place: bytes}), the same places each time.
@@ -130,7 +116,7 @@ def places(moments: Iterable[tuple[str, Mapping[str, int]]]) -> Drawing:
     """
     table = [(moment, dict(held)) for moment, held in moments]
     if not table:
-        raise ValueError("places are drawn of at least one moment")
+        raise ValueError("places are shown of at least one moment")
     total = sum(table[0][1].values())
     for moment, held in table:
         if sum(held.values()) != total:
@@ -141,71 +127,13 @@ def places(moments: Iterable[tuple[str, Mapping[str, int]]]) -> Drawing:
         f"{moment}: {', '.join(f'{name} {said}' for name, said in zip(names, row, strict=True))}"
         for (moment, _), row in zip(table, rows, strict=True)
     ]
-    size = f"{total:,}".replace(",", " ")
-    summary = f"Where {size} bytes are, by order, {amount(len(table), 'moment')}."
-    return Drawing(summary, details, places_svg([moment for moment, _ in table], names, rows))
+    summary = f"Where {total:,} bytes are, by order, {amount(len(table), 'moment')}."
+    cells = [
+        [Cell(moment), *(Cell(said, AMOUNTS[said]) for said in row)]
+        for (moment, _), row in zip(table, rows, strict=True)
+    ]
+    return Shown("\n".join([summary, *details]), table_html(summary, ["", *names], cells))
 
 
 def share(held: int, total: int) -> str:
     return "nothing" if held == 0 else "all" if held == total else "a part"
-
-
-def places_svg(moments: list[str], names: list[str], rows: list[list[str]]) -> str:
-    margin = margin_of(moments)
-    wide = max(SLOT, *(len(name) * LETTER * 1.1 + 8 for name in names))
-    with Grid(moments, margin + len(names) * (wide + LANE_GAP) - LANE_GAP + EDGE, []) as sheet:
-        for column, name in enumerate(names):
-            left = margin + column * (wide + LANE_GAP)
-            sheet.text(left + wide / 2, EDGE + 11, name, anchor="center", bold=True)
-            for row, said in enumerate(line[column] for line in rows):
-                legend_entry(sheet, left, row, 1, wide, said, AMOUNTS[said])
-    return sheet.svg
-
-
-# -- paper -------------------------------------------------------------------------------------
-
-
-def margin_of(moments: list[str]) -> float:
-    return EDGE + max(map(len, moments)) * LETTER + 12
-
-
-class Grid(Sheet):
-    """A sheet with a row for each moment, its name at the left, and a legend below."""
-
-    def __init__(self, moments: list[str], width: float, legend: list[tuple[str, str]]):
-        width = max([width, *(entry_width(text) + 2 * EDGE for _, text in legend)])
-        self.moments, self.legend = moments, legend
-        self.entries = flow([entry_width(text) for _, text in legend], width - 2 * EDGE)
-        super().__init__(
-            width, EDGE + HEAD + len(moments) * MOMENT_ROW + 8 + len(self.entries) * 18
-        )
-
-    def __enter__(self) -> "Grid":
-        super().__enter__()
-        for row, moment in enumerate(self.moments):
-            top = EDGE + HEAD + row * MOMENT_ROW
-            self.line(EDGE, top, self.width - EDGE, top, "faint", 0.25)
-            self.text(EDGE, top + MOMENT_ROW / 2 + 3, moment)
-        top = EDGE + HEAD + len(self.moments) * MOMENT_ROW + 6
-        for line in self.entries:
-            left = float(EDGE)
-            for number in line:
-                look, text = self.legend[number]
-                self.box(left, top + 2, 17, 13, look)
-                self.text(left + 22, top + 12, text)
-                left += entry_width(text)
-            top += 18
-        return self
-
-
-def legend_entry(
-    sheet: Sheet, left: float, row: int, rows: int, wide: float, text: str, look: str
-) -> None:
-    """A box over some rows, and in its first one what it means."""
-    top = EDGE + HEAD + row * MOMENT_ROW
-    sheet.box(left + 2, top + 2.5, wide - 4, rows * MOMENT_ROW - 5, look)
-    if look == "wait":  # letters on hatching cannot be read
-        half = len(text) * 3.1 + 3
-        sheet.box(left + wide / 2 - half, top + MOMENT_ROW / 2 - 6, 2 * half, 12, "plate")
-    ink = "paper" if look == "work" else "ink"
-    sheet.text(left + wide / 2, top + MOMENT_ROW / 2 + 3, text, anchor="center", ink=ink, size=8)

@@ -1,11 +1,12 @@
 """Curves of costs, drawn, and their shape in words."""
 
-import html
 import io
+import logging
 import math
 import re
-from dataclasses import dataclass
 from typing import Any
+
+from echo.lab.display import Shown, image, light
 
 GROWS, FLAT = 0.5, 0.2  # slopes above and below
 Points = dict[int, float]  # number of descriptors or clients -> what was measured
@@ -40,24 +41,21 @@ RECORDED_COSTS: dict[str, dict[str, Points]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Curve:
+class Curve(Shown):
     """What was measured: {name: {number: cost}}.  A notebook displays the picture.
 
     `kind` is "idle" or "ready" (microseconds against descriptors) or "memory" (bytes of a server
     against its clients).
     """
 
-    kind: str
-    costs: dict[str, Points]
-
-    def __str__(self) -> str:
-        return alt(self)
-
-    __repr__ = __str__
+    def __init__(self, kind: str, costs: dict[str, Points]):
+        self.kind, self.costs = kind, costs
+        super().__init__("\n".join(curve_words(self)), "")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/html": picture(self), "text/plain": alt(self)}
+        """The picture is drawn only when it is displayed: that takes a second."""
+        summary, *details = curve_words(self)
+        return {"text/html": image(picture(self), summary, details), "text/plain": self.text}
 
 
 def slope(shown: Curve, name: str) -> float:
@@ -120,8 +118,13 @@ TITLES = {  # of both axes, and what the picture is about
         "Memory that a server needs for its idle clients, in megabytes.",
     ),
 }
-PAPER, INK, FAINT, GREY = "#fbfbf8", "#1f2328", "#5d636b", "#c9ccd0"
-CURVE_LOOKS = [("#b35806", "o"), ("#2166ac", "s"), ("#1b7837", "^"), ("#762a83", "D")]
+GRAY = "#c9ccd0"
+CURVE_LOOKS = [
+    (light("hatch"), "o"),
+    (light("work"), "s"),
+    (light("string"), "^"),
+    (light("keyword"), "D"),
+]
 CURVE_STYLE: dict[Any, Any] = {  # letters stay letters and ids stay the same, see svg()
     "svg.hashsalt": "echo",
     "svg.fonttype": "none",
@@ -130,8 +133,10 @@ CURVE_STYLE: dict[Any, Any] = {  # letters stay letters and ids stay the same, s
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), PAPER),
-    **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), light("paper")),
+    **dict.fromkeys(
+        ("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), light("ink")
+    ),
 }
 LINE_HEIGHT = 13  # points between two labels
 DECIMAL = re.compile(r"\d+\.\d+")  # tenths of a pixel differ between versions of FreeType
@@ -162,11 +167,13 @@ def lines(shown: Curve) -> tuple[dict[str, Points], dict[str, Points]]:
     return ours, theirs
 
 
-def alt(shown: Curve) -> str:
-    """What the picture shows, in words."""
+def curve_words(shown: Curve) -> list[str]:
+    """What the picture shows: first what a screen reader says of it, then its numbers."""
     ours, theirs = lines(shown)
-    text = f"{TITLES[shown.kind][2]} {verdict(shown)}. Here: {points_in_words(ours)}."
-    return f"{text} In grey, recorded on {MACHINE}: {points_in_words(theirs)}." if theirs else text
+    words = [f"{TITLES[shown.kind][2]} {verdict(shown)}.", f"Here: {points_in_words(ours)}."]
+    if theirs:
+        words.append(f"In gray, recorded on {MACHINE}: {points_in_words(theirs)}.")
+    return words
 
 
 def points_in_words(costs: dict[str, Points]) -> str:
@@ -184,13 +191,18 @@ def points_in_words(costs: dict[str, Points]) -> str:
 
 def picture(shown: Curve) -> str:
     """The picture as SVG on opaque paper, so that it can be read in a dark theme too."""
+    # Its first import warns of a slow font cache, and of a HOME where it cannot keep one.
+    # Both are of no use to a learner, in whose cell it would stand.
+    log = logging.getLogger("matplotlib")
+    level = log.level
+    log.setLevel(logging.ERROR)
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
+    log.setLevel(level)
     ours, theirs = lines(shown)
-    names = list(
-        dict.fromkeys([*RECORDED_COSTS.get(shown.kind, {}), *ours])
-    )  # each keeps its colour
+    recorded = RECORDED_COSTS.get(shown.kind, {})
+    names = list(dict.fromkeys([*recorded, *ours]))  # a name keeps its color
     with rc_context(CURVE_STYLE):
         figure = Figure(figsize=(7, 3.7))
         axes = figure.add_axes((0.1, 0.21, 0.76, 0.74))
@@ -198,10 +210,10 @@ def picture(shown: Curve) -> str:
             axes.set(xscale="log", yscale="log")
             axes.minorticks_off()
         for points in theirs.values():
-            axes.plot([*points], [*points.values()], color=GREY, linewidth=5)
+            axes.plot([*points], [*points.values()], color=GRAY, linewidth=5)
         for name, points in ours.items():
-            colour, marker = CURVE_LOOKS[names.index(name) % len(CURVE_LOOKS)]
-            axes.plot([*points], [*points.values()], color=colour, marker=marker, markersize=5)
+            color, marker = CURVE_LOOKS[names.index(name) % len(CURVE_LOOKS)]
+            axes.plot([*points], [*points.values()], color=color, marker=marker, markersize=5)
         if shown.kind != "memory":  # room below a flat line
             least = min(min(points.values()) for points in [*theirs.values(), *ours.values()])
             axes.set_ylim(bottom=10 ** math.floor(math.log10(least)))
@@ -216,12 +228,17 @@ def picture(shown: Curve) -> str:
         )
         if theirs:
             figure.text(
-                0.985, 0.02, f"grey: recorded on {MACHINE}", ha="right", size=8, color=FAINT
+                0.985,
+                0.02,
+                f"gray: recorded on {MACHINE}",
+                ha="right",
+                size=8.5,
+                color=light("faint"),
             )
-        return curve_svg(figure, alt(shown))
+        return curve_svg(figure)
 
 
-def label(axes: Any, costs: dict[str, Points], colours: dict[str, str]) -> None:
+def label(axes: Any, costs: dict[str, Points], colors: dict[str, str]) -> None:
     """Write its name at the end of each line; names that would meet stand one above the other."""
     axes.autoscale_view()  # until then the scales are not those of the picture
     most = max(max(points) for points in costs.values())
@@ -236,19 +253,18 @@ def label(axes: Any, costs: dict[str, Points], colours: dict[str, str]) -> None:
             place = {"xytext": (6, -6), "ha": "left", "va": "top"}
         else:
             place = {"xytext": (-6, 6), "ha": "right", "va": "bottom"}
-        colour = colours.get(name, FAINT)
-        axes.annotate(name, (last, points[last]), textcoords="offset points", color=colour, **place)
+        color = colors.get(name, light("faint"))
+        axes.annotate(name, (last, points[last]), textcoords="offset points", color=color, **place)
 
 
-def curve_svg(figure: Any, words: str) -> str:
-    """A figure as SVG: the same bytes for the same numbers, with `words` as alternative text."""
+def curve_svg(figure: Any) -> str:
+    """A figure as SVG: the same bytes for the same numbers."""
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     text = file.getvalue()
     text = re.sub(r'font: (\S+px) ([^;"]+)', r"font-size: \1; font-family: \2", text)
-    text = re.sub(  # in tags, not in what is to be read
+    return re.sub(  # in tags, not in what is to be read
         r"<[^>]*>",
         lambda tag: DECIMAL.sub(lambda number: f"{float(number[0]):.1f}", tag[0]),
         text[text.index("<svg") :],
     )
-    return text.replace("<svg ", f'<svg role="img" aria-label="{html.escape(words)}" ', 1)

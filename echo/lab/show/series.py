@@ -6,11 +6,11 @@ The table below is the one place that knows them all; a test holds it to the not
 there are and to the README.
 """
 
-import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
-from echo.lab.show.paper import EDGE, LETTER, Drawing, Sheet, entry_width
+from echo.lab.display import Shown
+from echo.lab.show.tables import Cell, Rows, table_html
 from echo.lab.words import amount
 
 
@@ -77,24 +77,16 @@ SERIES = {
 }
 LESSONS = [lesson for part in SERIES.values() for lesson in part]
 
-# What is true of a lesson -> what stands beside its name, and how its box looks.
+# What is true of a lesson -> what is said of it, and how that looks.
 MARKS = {
     "here": ("you are here", "work"),
-    "there": ("in this folder", "plate edge"),
+    "there": ("in this folder", ""),
     "to come": ("not in this folder yet", "vain"),
 }
 
-# All lengths are points, as in paper.py.
-LINE_LETTERS = 27  # of a puzzle in one line
-LINE = 13
-STRIP = 18  # what holds a name
-BOX = LINE_LETTERS * LETTER + 12
-BOX_GAP = 16
-INDENT = 18  # of a heading beside the tip of an arrow
 
-
-def map_of_the_series(here: str = "00_start_here", folder: str | Path = ".") -> Drawing:
-    """The lessons as a map, each with its puzzle; those without a notebook look it.
+def map_of_the_series(here: str = "00_start_here", folder: str | Path = ".") -> Shown:
+    """The lessons in their order, each with its puzzle; those without a notebook look it.
 
     `here`: the name of the lesson that shows the map.  `folder`: where the notebooks are; a
     notebook runs in its own folder.
@@ -119,69 +111,16 @@ def map_of_the_series(here: str = "00_start_here", folder: str | Path = ".") -> 
         details += [
             f"  {one.title()} ({MARKS[marks[one.name]][0]}): {one.puzzle}" for one in lessons
         ]
-    return Drawing(summary, details, svg_of(marks))
+    markup = table_html(summary, ["Part", "Lesson", "Its puzzle", "Where"], map_rows(marks))
+    return Shown("\n".join([summary, *details]), markup)
 
 
-def svg_of(marks: dict[str, str]) -> str:
-    """A row of boxes for each part, and a line that leads from the first box to the last."""
-    puzzles = {one.name: textwrap.wrap(one.puzzle, LINE_LETTERS) for one in LESSONS}
-    heights = [
-        STRIP + max(len(puzzles[one.name]) for one in lessons) * LINE + 9
-        for lessons in SERIES.values()
-    ]
-    longest = max(map(len, SERIES.values()))
-    width = 2 * EDGE + longest * BOX + (longest - 1) * BOX_GAP
-    head = 18 + BOX_GAP  # the name of a part, and the line that leads to it
-    height = 2 * EDGE + sum(heights) + len(heights) * head - BOX_GAP + 24
-    with Sheet(width, height) as sheet:
-        top = EDGE - BOX_GAP + 0.0
-        for row, (part, lessons) in enumerate(SERIES.items()):
-            if row:
-                lead(sheet, EDGE + (longest - 0.5) * BOX + (longest - 1) * BOX_GAP, top, head)
-            top += head
-            sheet.text(EDGE + INDENT * bool(row), top - 6, part, bold=True)
-            for column, lesson in enumerate(lessons):
-                left = EDGE + column * (BOX + BOX_GAP)
-                if column:
-                    middle = top + STRIP / 2
-                    sheet.line(left - BOX_GAP, middle, left, middle, "ink", 1.2)
-                draw(sheet, left, top, heights[row], lesson, puzzles[lesson.name], marks)
-            top += heights[row]
-        left = EDGE + 0.0
-        for mark in [one for one in MARKS if one in marks.values()]:
-            text, look = MARKS[mark]
-            sheet.box(left, top + 14, 17, 13, look)
-            sheet.text(left + 22, top + 24, text)
-            left += entry_width(text)
-    return sheet.svg
-
-
-def lead(sheet: Sheet, start: float, top: float, head: float) -> None:
-    """From the last box of a row to the first of the next, which begins `head` below."""
-    end = EDGE + 7
-    sheet.line(start, top, start, top + 8, "ink", 1.2)
-    sheet.line(start, top + 8, end, top + 8, "ink", 1.2)
-    sheet.line(end, top + 8, end, top + head - 4, "ink", 1.2)
-    sheet.triangle(end, top + head)
-
-
-def draw(
-    sheet: Sheet,
-    left: float,
-    top: float,
-    high: float,
-    lesson: Lesson,
-    puzzle: list[str],
-    marks: dict[str, str],
-) -> None:
-    """The box of one lesson."""
-    mark = marks[lesson.name]
-    look = MARKS[mark][1]
-    sheet.box(left, top, BOX, high, "vain" if mark == "to come" else "plate edge")
-    if mark == "here":
-        sheet.box(left, top, BOX, STRIP, look)
-    name_ink = "paper" if mark == "here" else "faint" if mark == "to come" else "ink"
-    sheet.text(left + 7, top + 13, lesson.title(), bold=True, ink=name_ink)
-    for number, line in enumerate(puzzle):
-        ink = "faint" if mark == "to come" else "ink"
-        sheet.text(left + 7, top + STRIP + 12 + number * LINE, line, ink=ink)
+def map_rows(marks: dict[str, str]) -> Rows:
+    """A row for each lesson; the name of a part spans those of its own."""
+    rows: list[list[str | Cell]] = []
+    for part, lessons in SERIES.items():
+        for number, one in enumerate(lessons):
+            row: list[str | Cell] = [] if number else [Cell(part, rows=len(lessons), head=True)]
+            row += [Cell(one.title(), head=True), one.puzzle, Cell(*MARKS[marks[one.name]])]
+            rows.append(row)
+    return rows

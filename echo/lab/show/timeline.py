@@ -18,15 +18,27 @@ from typing import Any, NamedTuple
 
 from echo.lab.record.calls import Events
 from echo.lab.record.phase import OFTEN
-from echo.lab.show.paper import EDGE, GAP, LETTER, Drawing, Sheet, disc, entry_width, flow, plate
+from echo.lab.show.paper import (
+    EDGE,
+    GAP,
+    LETTER,
+    SMALL,
+    Drawing,
+    Sheet,
+    disc,
+    entry_width,
+    flow,
+    plate,
+)
 from echo.lab.show.steps import EPOLL_LANE, Step, people, steps_of
 from echo.lab.words import amount, in_order
 
 COLUMN = 18  # of one call
 LANE = 38  # of one client
-PER_ROW = 30  # columns side by side; what is longer goes on below
-MOST_STEPS = 60  # in one figure, shared by its tapes
+PER_ROW = 28  # columns side by side, in a window of 1280 pixels; what is longer goes on below
+MOST_STEPS = 56  # in one figure, shared by its tapes
 MOST_LANES = 12
+LONGEST_LABEL = 18  # letters: "clients 12 to 1000"
 
 
 # -- timeline ----------------------------------------------------------------------------------
@@ -122,7 +134,7 @@ def panels_of(named: Mapping[str, list[Step]], left_out: Mapping[str, int]) -> l
         for first in range(0, max(len(steps), 1), PER_ROW):
             end = min(first + PER_ROW, len(steps))
             last = f" ... {more(left_out[name])}" if left_out[name] and end == len(steps) else ""
-            title = f"{name}{', continued' if first else ''}{last}"
+            title = f"{name}{', continued' if first else ''}{last}".removeprefix(", ")
             panel = Strip(title, steps, first, end)
             if rows[-1] and panel.width() > room:
                 rows.append([])
@@ -158,7 +170,9 @@ def timeline_svg(named: Mapping[str, list[Step]], left_out: Mapping[str, int]) -
     row_of = {lane: min(number, MOST_LANES - 1) for number, lane in enumerate(lanes)}
     labels = lanes[:MOST_LANES]
     if len(lanes) > MOST_LANES:
-        labels[-1] = people(lanes[MOST_LANES - 1 :])
+        rest = lanes[MOST_LANES - 1 :]
+        told = people(rest)
+        labels[-1] = told if len(told) <= LONGEST_LABEL else amount(len(rest), "client")
     margin = EDGE + max(map(len, labels)) * LETTER + 6
     rows = panels_of(named, left_out)
     legend = legend_of([step for steps in named.values() for step in steps])
@@ -275,11 +289,10 @@ def inside(sheet: "Sheet", step: Step, x: float, y: float) -> None:
         else:
             sheet.text(x, y + 3, text, anchor="center", ink=ink)
         return
-    size = 8
-    long = len(text) * 5.0 + 2
+    long = len(text) * 5.3 + 2
     if step.kind == "wait":
         sheet.box(x - 5.5, y - long / 2, 11, long, "plate")
-    sheet.text(x + 3, y, text, anchor="center", ink=ink, upright=True, size=size)
+    sheet.text(x + 3, y, text, anchor="center", ink=ink, upright=True, size=SMALL)
 
 
 def mark(answer: int) -> str:

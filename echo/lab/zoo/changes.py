@@ -11,6 +11,8 @@ import linecache
 import types
 from typing import NamedTuple
 
+KEPT = {"ring", "syscall"}  # a tape records the calls of our Ring: it stays the same class
+
 
 class Change(NamedTuple):
     """In the file echo/<module>.py, `old` becomes `new`."""
@@ -32,7 +34,7 @@ def derive(name: str, server: str, changes: tuple[Change, ...]) -> types.ModuleT
 
     def import_(target: str, *args: object) -> object:
         package, _, module = target.partition(".")
-        if package != "echo" or not module:
+        if package != "echo" or not module or module in KEPT - modules:
             return builtins.__import__(target, *args)  # type: ignore[arg-type]
         return loaded.get(module) or make(module)
 

@@ -107,6 +107,27 @@ EPOLL: dict[str, Animal] = {
         caught_by="sleeps_when_descriptors_have_run_out",
         fault=("raise BlockingIOError from None  # later, perhaps\n",),
     ),
+    # The suite lets it be: it does nothing ten times a second, and a client that is there waits
+    # a tenth of a second at most.  In a loop with work to do that is a tenth too much.
+    "naps_without_descriptors": Animal(
+        "epoll_server",
+        "Sleeps for a while when descriptors have run out, and its clients wait as long.",
+        (
+            Change("accept", "import socket\n", "import socket\nimport time\n"),
+            Change(
+                "accept",
+                """\
+            del spares[listener]  # it says EMFILE even when nobody waits: find out
+            continue
+""",
+                """\
+            time.sleep(0.1)  # perhaps somebody leaves
+            raise BlockingIOError from None
+""",
+            ),
+        ),
+        fault=("time.sleep(0.1)  # perhaps somebody leaves\n",),
+    ),
 }
 
 EPOLL_EDGE: dict[str, Animal] = {
@@ -186,5 +207,44 @@ EPOLL_EDGE: dict[str, Animal] = {
         ),
         caught_by="serves_a_second_client_while_the_first_is_silent",
         fault=("except OSError:  # a reset: there is nobody left to echo to\n",),
+    ),
+    "reads_once": Animal(
+        "epoll_edge_server",
+        "Reads once for each report, and waits to be told of the bytes that are left.",
+        (Change("epoll_edge_server", "            elif not moved:\n", "            else:\n"),),
+        caught_by="answers_a_client_that_sends_and_finishes_at_once",
+        fault=("conn.sock.close()\n            else:\n",),
+    ),
+    "two_threads_one_socket": Animal(
+        "epoll_edge_server",
+        "Runs its loop in two threads at one epoll instance, and both may be told of one client.",
+        (
+            Change("epoll_edge_server", "import select\n", "import select\nimport threading\n"),
+            Change(
+                "epoll_edge_server",
+                "    ready = set()  # fds that",
+                """\
+    poller = select.epoll()
+    poller.register(listener, READ | select.EPOLLET)
+    work = [listener, connections, poller]
+    threading.Thread(target=loop, args=work, daemon=True).start()
+    loop(*work)
+
+
+def loop(listener, connections, poller):
+    ready = set()  # fds that""",
+            ),
+            Change(
+                "epoll_edge_server",
+                """\
+    poller = select.epoll()
+    poller.register(listener, READ | select.EPOLLET)
+
+    while""",
+                "\n    while",
+            ),
+        ),
+        caught_by="loses_nothing_when_the_client_reads_late",
+        fault=("threading.Thread(target=loop, args=work, daemon=True).start()\n",),
     ),
 }

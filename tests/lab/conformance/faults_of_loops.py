@@ -215,4 +215,43 @@ OF_LOOPS = [
         "if wanted > interest[fd]:",
         "sleeps_while_its_clients_are_silent",
     ),
+    # -- the ring
+    Mutation(
+        "io_uring_server",
+        "elif result != -errno.ENOBUFS:",
+        "else:",
+        "serves_two_hundred_clients_in_any_order",
+    ),
+    Mutation(
+        "io_uring_server",
+        "elif operation == SEND and result >= 0:\n                    conn.sent(result)",
+        'elif operation == SEND and result >= 0:\n                    conn.unsent = b""',
+        "loses_nothing_when_the_client_reads_late",
+    ),
+    Mutation(
+        "io_uring_server",
+        "                elif conn.wanted():\n                    pool.receive(fd)",
+        "                elif conn.wanted():\n                    pass",
+        "sends_back_what_it_receives",
+    ),
+    Mutation(
+        "io_uring_server",
+        "                    conn.lost()\n",
+        "                    pass\n",
+        "gives_its_descriptors_back",
+    ),
+    Mutation(
+        "pool",
+        "        self.give(number)\n        return data",
+        "        return data",
+        "serves_two_hundred_clients_in_any_order",
+        server="io_uring_server",
+    ),
+    Mutation(
+        "pool",
+        "[number * SIZE : number * SIZE + length]",
+        "[0:length]",
+        "serves_two_hundred_clients_in_any_order",
+        server="io_uring_server",
+    ),
 ]

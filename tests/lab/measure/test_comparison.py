@@ -88,7 +88,7 @@ class TestShown:
 
     def test_a_word_can_be_predicted_before_it_is_shown(self, table):
         said = predicted("grows", table.row("epoll")["one wait"])
-        assert said == "'flat', not 'grows' as you said."
+        assert said == "✗ 'flat', not 'grows' as you said."
         with pytest.raises(KeyError, match="no 'kqueue' in the table"):
             table.row("kqueue")
 

@@ -1,13 +1,16 @@
-"""What the tests of the figures share: a tape, five models, and the words in a drawing."""
+"""What the tests of the figures share: a tape, five models, the words in a picture or a table."""
 
 import errno
+import re
 import select
 from xml.etree import ElementTree
 
 from echo.lab import Tape
+from echo.lab.display import light
 from echo.lab.record.calls import Call, Error
 from echo.lab.record.phase import Phase
 from echo.lab.show.steps import steps_of
+from echo.lab.show.tables import CELL_LOOKS
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -40,10 +43,34 @@ def tape_of(calls, blocking=()):
 def drawn_words(drawing):
     """Every text in the picture, as (letters, whether they stand upright)."""
     texts = ElementTree.fromstring(drawing.svg).iter(f"{SVG}text")
-    return [(text.text, "rotate(-90" in text.get("transform")) for text in texts]
+    return [(text.text, "transform" in text.attrib) for text in texts]
 
 
 def headings(drawing):
     """What stands above the columns, from left to right."""
     known = {step.heading() for step in steps_of(tape_of(SELECT))}
     return [text for text, upright in drawn_words(drawing) if upright and text in known]
+
+
+def table_of(markup):
+    """The one <table> of some HTML, read as XML: so it is checked to be whole."""
+    tables = re.findall(r"(?s)<table.*?</table>", markup)
+    assert len(tables) == 1
+    return ElementTree.fromstring(tables[0].replace("<br>", " "))
+
+
+def rows_of(markup):
+    """The words of each row of a table; a cell over several rows stands in the first."""
+    rows = table_of(markup).iter("tr")
+    return [["".join(cell.itertext()) for cell in row] for row in rows]
+
+
+def looks_of(markup):
+    """What each cell of a table looks like, of those that have a look."""
+    names = {f"background: {light(paper)}": name for name, (_, paper) in CELL_LOOKS.items()}
+    styles = [
+        cell.get("style").rpartition("; ")[2]
+        for cell in table_of(markup).iter("td")
+        if cell.get("style")
+    ]
+    return [names[style] for style in styles if style in names]

@@ -1,14 +1,13 @@
-"""The states of a connection and the places of its bytes: drawn as they were seen, told alike."""
+"""The states of a connection and the places of its bytes: shown as they were seen, told alike."""
 
 import re
-from xml.etree import ElementTree
 
 import pytest
 
 from echo.lab import connected, lanes, listen, places, queues, states, until
 from echo.lab.show.connection import runs, slots
+from tests.lab.show.drawn import looks_of, rows_of, table_of
 
-SVG = "{http://www.w3.org/2000/svg}"
 LIFE = [
     ("listen()", [("server", "LISTEN")]),
     ("connect()", [("server", "LISTEN"), ("server", "ESTABLISHED"), ("client", "ESTABLISHED")]),
@@ -22,11 +21,6 @@ TEN = [
 ]
 
 
-def letters(drawing):
-    """Every text in the picture."""
-    return [text.text for text in ElementTree.fromstring(drawing.svg).iter(f"{SVG}text")]
-
-
 class TestLanes:
     def test_tells_each_moment_in_order(self):
         assert str(lanes(LIFE)).splitlines() == [
@@ -38,15 +32,40 @@ class TestLanes:
             "conn.close(): server LISTEN; client TIME_WAIT",
         ]
 
-    def test_a_state_that_lasts_is_one_box(self):
-        words = letters(lanes(LIFE))
-        assert [words.count(state) for state in ("LISTEN", "ESTABLISHED", "TIME_WAIT")] == [1, 2, 1]
-        assert {moment for moment, _ in LIFE} <= set(words)
+    def test_a_state_that_lasts_is_one_cell(self):
+        """As many rows high as it has lasted; who is not listed has an empty cell."""
+        cells = [cell for cell in table_of(lanes(LIFE).markup).iter("td") if cell.text or len(cell)]
+        assert [("".join(cell.itertext()), cell.get("rowspan")) for cell in cells] == [
+            ("LISTEN", "5"),
+            ("ESTABLISHED", "2"),
+            ("ESTABLISHED", "2"),
+            ("CLOSE_WAIT", None),
+            ("FIN_WAIT2", None),
+            ("TIME_WAIT", None),
+        ]
+
+    def test_each_row_is_whole(self):
+        """Every row fills all columns, if what reaches into it from above is counted."""
+        heads, *rows = table_of(lanes(LIFE).markup).iter("tr")
+        columns = sum(int(head.get("colspan", 1)) for head in heads)
+        filled = [0] * len(rows)
+        for number, row in enumerate(rows):
+            for cell in row:
+                for below in range(int(cell.get("rowspan", 1))):
+                    filled[number + below] += 1
+        assert filled == [columns] * len(rows)
+
+    def test_what_a_head_is_about_is_said(self):
+        """To whom a screen reader reads the table, cell by cell."""
+        rows = [*table_of(lanes(LIFE).markup).iter("tr")]
+        scopes = [[cell.get("scope") for cell in row if cell.tag == "th"] for row in rows]
+        assert scopes == [["colgroup", "col"], *[["row"]] * 5]
+        assert rows_of(lanes(LIFE).markup)[0] == ["", "server", "client"]
 
     def test_a_client_stays_in_its_column_when_the_listener_goes(self):
         moments = [["LISTEN", "ESTABLISHED"], ["ESTABLISHED"], []]
         assert slots(moments) == [["LISTEN", "", ""], ["ESTABLISHED", "ESTABLISHED", ""]]
-        assert runs(["ESTABLISHED", "ESTABLISHED", ""]) == [(0, 2, "ESTABLISHED")]
+        assert runs(["ESTABLISHED", "ESTABLISHED", ""]) == [(0, 2, "ESTABLISHED"), (2, 1, "")]
 
     def test_a_newcomer_gets_a_column_of_its_own(self):
         """Whoever has left is still on its way out beside it."""
@@ -56,24 +75,13 @@ class TestLanes:
             ["", "", "ESTABLISHED", "FIN_WAIT2"],
         ]
 
-    def test_legend_says_what_is_used(self):
-        """A state with no legend of its own is a beginning or an end."""
-        assert "waits for clients" in letters(lanes(LIFE))
-        only = [("connect()", [("this end", "ESTABLISHED"), ("other end", "ESTABLISHED")])]
-        words = letters(lanes(only))
-        assert "open in both directions" in words
-        assert not {"waits for clients", "beginning or ending"} & set(words)
+    def test_a_beginning_or_an_end_has_a_look_of_its_own(self):
+        assert looks_of(lanes(LIFE).markup) == ["work", "work", "wait", "wait", "wait"]
 
     def test_same_bytes_on_every_run(self):
-        assert lanes(LIFE).svg == lanes(LIFE).svg
+        assert lanes(LIFE).markup == lanes(LIFE).markup
 
-    def test_words_are_in_the_picture(self):
-        """For a screen reader."""
-        drawing = lanes(LIFE)
-        assert re.search(r'<svg role="img" aria-label="States by order, 5 moments', drawing.svg)
-        assert "client.close(): server LISTEN, CLOSE_WAIT; client FIN_WAIT2" in drawing.svg
-
-    def test_no_moment_is_no_drawing(self):
+    def test_no_moment_is_no_table(self):
         with pytest.raises(ValueError, match="at least one moment"):
             lanes([])
 
@@ -81,10 +89,10 @@ class TestLanes:
         with listen() as door:
             client, conn = connected(door)
             until(lambda: ("server", "ESTABLISHED") in states(door))
-            drawing = lanes([("connected", states(door))])
+            table = lanes([("connected", states(door))])
             client.close()
             conn.close()
-        assert drawing.details == [
+        assert str(table).splitlines()[1:] == [
             LIFE[1][0].replace("connect()", "connected") + ": "
             "server LISTEN, ESTABLISHED; client ESTABLISHED"
         ]
@@ -98,20 +106,21 @@ class TestPlaces:
             "all of it read: program nothing, its kernel nothing, server's kernel all",
         ]
 
-    def test_draws_what_it_tells(self):
-        words = letters(places(TEN))
-        assert [words.count(word) for word in ("all", "a part", "nothing")] == [1, 3, 2]
-        assert {"program", "its kernel", "server's kernel", "nobody reads"} <= set(words)
+    def test_the_table_says_the_same(self):
+        assert rows_of(places(TEN).markup) == [
+            ["", "program", "its kernel", "server's kernel"],
+            ["nobody reads", "a part", "a part", "a part"],
+            ["all of it read", "nothing", "nothing", "all"],
+        ]
+        assert looks_of(places(TEN).markup) == ["wait", "wait", "wait", "work"]
 
     def test_no_count_is_shown_but_the_total(self):
         """How many bytes a kernel takes is another number on another machine."""
-        drawing = places(
-            [("before", {"a": 1_234_567, "b": 0}), ("after", {"a": 0, "b": 1_234_567})]
-        )
-        assert drawing.summary.startswith("Where 1 234 567 bytes are")
-        assert not re.search(r"\d", "".join(letters(drawing)))
+        table = places([("before", {"a": 1_234_567, "b": 0}), ("after", {"a": 0, "b": 1_234_567})])
+        assert str(table).startswith("Where 1,234,567 bytes are")
+        assert not re.search(r"\d", str(rows_of(table.markup)))
 
-    def test_a_byte_that_is_missing_is_no_drawing(self):
+    def test_a_byte_that_is_missing_is_no_table(self):
         """Or one that counts at both ends, as it does until its arrival is confirmed."""
         with pytest.raises(ValueError, match=r"^later: 9 bytes, and there were 10$"):
             places([TEN[0], ("later", {"program": 0, "its kernel": 0, "server's kernel": 9})])
@@ -122,4 +131,5 @@ class TestPlaces:
             client.send(bytes(100))
             until(lambda: queues(conn).unread == 100 and not queues(client).unacknowledged)
             held = {"one": queues(client).unacknowledged, "other": queues(conn).unread}
-            assert places([("send()", held)]).details == ["send(): one nothing, other all"]
+            said = str(places([("send()", held)])).splitlines()[1:]
+        assert said == ["send(): one nothing, other all"]

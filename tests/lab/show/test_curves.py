@@ -46,10 +46,12 @@ def test_memory_in_words(size, words):
 def test_the_picture_says_in_words_what_it_shows(shown):
     """For a screen reader, a terminal, and paper."""
     data = shown._repr_mimebundle_()
-    tree = ElementTree.fromstring(data["text/html"])
-    assert tree.attrib["role"] == "img"
-    assert tree.attrib["aria-label"] == data["text/plain"] == str(shown)
-    assert verdict(shown) in data["text/plain"]
+    summary, *details = str(shown).splitlines()
+    assert f'<img alt="{summary}"' in data["text/html"]
+    assert f"<pre>{chr(10).join(details)}</pre>" in data["text/html"]
+    assert data["text/plain"] == str(shown)
+    assert verdict(shown) in summary
+    tree = ElementTree.fromstring(curves.picture(shown))
     texts = [text.text for text in tree.iter(f"{SVG}text")]
     assert {*shown.costs, *curves.TITLES[shown.kind][:2]} <= {*texts}
 
@@ -64,19 +66,19 @@ def test_same_numbers_same_bytes():
     assert curves.picture(LINEAR) == curves.picture(LINEAR)
 
 
-def test_recorded_lines_are_grey_and_go_no_further_than_ours():
+def test_recorded_lines_are_gray_and_go_no_further_than_ours():
     """Behind the learner's own, of the same calls: what others cost is for a later lesson."""
     markup = curves.picture(Curve("idle", {"epoll": {10: 0.5, 300: 0.5}}))
     texts = [text.text for text in ElementTree.fromstring(markup).iter(f"{SVG}text")]
-    assert {"epoll", f"grey: recorded on {curves.MACHINE}"} <= {*texts}
+    assert {"epoll", f"gray: recorded on {curves.MACHINE}"} <= {*texts}
     assert not {"select", "poll"} & {*texts}
-    assert markup.count(f"stroke: {curves.GREY}") == 1
+    assert markup.count(f"stroke: {curves.GRAY}") == 1
     assert "1 000" not in texts
 
 
 @pytest.mark.parametrize("kind", ["idle", "ready", "memory"])
 def test_what_is_recorded_has_the_shape_that_lessons_tell(kind):
-    """Otherwise the grey lines would contradict the text beside them."""
+    """Otherwise the gray lines would contradict the text beside them."""
     recorded = Curve(kind, curves.RECORDED_COSTS[kind])
     assert (
         verdict(recorded)

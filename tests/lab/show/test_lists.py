@@ -4,6 +4,7 @@ import pytest
 
 from echo import blocking_server, epoll_server, poll_server, select_server
 from echo.lab import Tape, lists, start
+from echo.lab.display import light
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_says_who_keeps_the_list(tape_of):
 def test_draws_a_square_for_each_entry(tape_of):
     """So the figure can be counted; beyond two rows there is a number instead."""
     few, many = (lists(epoll=tape_of(epoll_server, clients)).svg for clients in (3, 30))
-    assert few.count("#1b4f9c") - many.count("#1b4f9c") >= 4
+    assert few.count(light("work")) - many.count(light("work")) >= 4
     assert "31 entries" in many
 
 

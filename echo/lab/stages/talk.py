@@ -1,0 +1,227 @@
+"""A conversation with a server under judgment, and the clients that hold it.
+
+A stage takes a Conversation: it lets clients join, speak and listen, and raises Failed as soon
+as a client gets something else than the stage expects.  The message of Failed is the end of
+the conversation, and where the server sleeps.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from echo.lab.conformance.subject import BUFFER, Subject, Talker
+from echo.lab.kernel.sleep import NotTold, sleeping
+from echo.lab.kernel.sockets import tcp_table, unread
+from echo.lab.run.server import Server
+
+PROMPTLY = 2.0  # seconds by which anything that works has happened
+MOMENT = 0.1  # seconds between two looks at a server that says nothing
+PATIENT = 15.0  # seconds by which a server that has nothing to do sleeps
+BUSY = 0.5  # seconds of a processor that nothing to do does not take
+LOOKS_AT_IT, LOOK_PAUSE = 20, 0.01  # so often we look, so many seconds apart
+RESTLESS_NOW = 40  # times a second that it need not wake up; redis-server does ten times
+SHOWN = 14  # lines of a conversation that a failure shows
+
+
+Judge = Callable[["Conversation"], None]
+
+
+class Stage(NamedTuple):
+    """One requirement: its place in the series, and the function that judges it."""
+
+    number: int
+    name: str  # the function's name, as words
+    requirement: str  # its docstring: one sentence
+    judge: Judge
+    buffer: int | None  # bytes of the kernel's buffers, on both sides; None: the default
+
+
+class Stages(list[Stage]):
+    """The stages of a series; a decorator adds one."""
+
+    def __call__(self, buffer: int | None = None) -> Callable[[Judge], Judge]:
+        def add(function: Judge) -> Judge:
+            name = function.__name__.replace("_", " ")
+            sentence = " ".join((function.__doc__ or "").split())
+            self.append(Stage(len(self) + 1, name, sentence, function, buffer))
+            return function
+
+        return add
+
+
+FEW_BYTES = BUFFER  # for stages in which a client does not read
+
+
+class Conversation(Subject):
+    """A running server, and what was said to it and by it so far."""
+
+    patience = PROMPTLY  # seconds that a client waits for a server that is busy
+
+    def connect(self) -> "Speaker":
+        """A client; it is called "client 1", "client 2" until it has a name."""
+        if len(self.talkers) % 4 == 3:  # the shortest queue that programs ask for has five places
+            self.server.catch_up()
+        speaker = Speaker(self, f"client {len(self.talkers) + 1}")
+        self.talkers.append(speaker)
+        return speaker
+
+    def at_rest(self) -> bool:
+        """Whether the server sleeps, with nothing to do, and has done so for a moment."""
+        before = self.server.cpu()
+        rests = self.settle(MOMENT)
+        time.sleep(MOMENT)
+        return rests and self.server.cpu() - before < 0.001
+
+    def awake(self) -> bool:
+        """Whether a thread of the server runs, or would like to: a busy machine may not let it."""
+        if not isinstance(self.server, Server):
+            return "running" in self.server.where_is()
+        with contextlib.suppress(NotTold, ProcessLookupError):
+            return any(sleeping(tid) is None for tid in self.server.tids())
+        return False
+
+    def expect_asleep(self) -> None:
+        """Nothing happens, so sooner or later each thread sleeps, and goes on sleeping.
+
+        What is asked is whether it is awake, and not how much of a processor it has used: on a
+        machine with much to do a server that never sleeps may get next to nothing.
+        """
+        deadline, computed = time.monotonic() + PATIENT, self.server.cpu()
+        awake = [True] * LOOKS_AT_IT
+        while sum(awake) > LOOKS_AT_IT / 4:  # of the last LOOKS_AT_IT
+            time.sleep(LOOK_PAUSE)
+            awake = [*awake[1:], self.awake()]
+            late = time.monotonic() > deadline or self.server.cpu() - computed > BUSY
+            self.expect(not late, "nothing happens, and yet the server is busy all the time")
+        slept, began = self.server.times_slept(), time.monotonic()
+        time.sleep(LOOKS_AT_IT * LOOK_PAUSE)
+        often = (self.server.times_slept() - slept) / (time.monotonic() - began) > RESTLESS_NOW
+        self.expect(not often, "nothing happens, and yet the server wakes up all the time")
+
+    def fail(self, *lines: str) -> None:
+        if len(self.lines) > SHOWN:
+            self.lines = ["...", *self.lines[-SHOWN:]]
+        super().fail(*lines)
+
+
+class Speaker(Talker):
+    """A client that speaks in lines, or in bytes, and remembers what it got."""
+
+    subject: Conversation
+
+    def __init__(self, subject: Conversation, name: str) -> None:
+        self.rest = b""  # received, and not yet looked at
+        super().__init__(subject, name)
+
+    def note(self, what: str) -> None:
+        self.subject.lines.append(f"{self.name:9} {what}")
+
+    def says_quietly(self, data: bytes) -> None:
+        """Without a line in the conversation; a server that hangs up meanwhile is no error."""
+        with contextlib.suppress(OSError):
+            self.sock.sendall(data)
+
+    def says_meanwhile(self, data: bytes) -> threading.Thread:
+        """In a thread of its own: a server may make its speakers wait until others read."""
+        thread = threading.Thread(target=self.says_quietly, args=(data,), daemon=True)
+        thread.start()
+        return thread
+
+    def more(self) -> str:
+        """Wait for bytes.  "" if some came, else what came instead of them."""
+        deadline = time.monotonic() + self.subject.patience
+        self.sock.settimeout(MOMENT)
+        try:
+            while True:
+                try:
+                    data = self.sock.recv(65536)
+                except TimeoutError:
+                    late = time.monotonic() > deadline
+                    if (late or self.subject.at_rest()) and not any(unread([self.sock])):
+                        return "nothing"
+                    continue
+                except OSError as error:
+                    return f"an error: {error.strerror}"
+                self.rest += data
+                return "" if data else "the end of the connection"
+        finally:
+            self.sock.settimeout(PROMPTLY)
+
+    def line(self) -> tuple[str, str]:
+        """The next line without its end; or "", and what came instead of it."""
+        while b"\n" not in self.rest:
+            if came := self.more():
+                begun = f", after {abridged(self.rest)} without an end" if self.rest else ""
+                return "", came + begun
+        line, _, self.rest = self.rest.partition(b"\n")
+        return line.decode(errors="replace"), ""
+
+    def gets(self, line: str) -> None:
+        """The next line is this one."""
+        self.gets_one(lambda got: got == line, abridged(line))
+
+    def gets_one(self, right: Callable[[str], bool], called: str) -> str:
+        """The next line, if it is right; `called` says in a failure what was expected."""
+        got, instead = self.line()
+        if instead or not right(got):
+            self.expected(called, instead or abridged(got))
+        self.note(f"gets      {abridged(got)}")
+        return got
+
+    def gets_bytes(self, data: bytes, called: str = "") -> None:
+        """The next bytes are these, in as many pieces as they come."""
+        called = called or abridged(data)
+        got, instead = bytearray(self.rest[: len(data)]), ""
+        self.rest = self.rest[len(data) :]
+        while len(got) < len(data) and data.startswith(got) and not instead:
+            instead = self.more()
+            taken = self.rest[: len(data) - len(got)]
+            self.rest = self.rest[len(taken) :]
+            got += taken
+        if got == data:
+            self.note(f"gets      {called}")
+            return
+        if data.startswith(got):
+            self.expected(called, f"{abridged(bytes(got))}, then {instead}" if got else instead)
+        right = next(i for i, (a, b) in enumerate(zip(got, data, strict=False)) if a != b)
+        so_far = f"{right:,} of these bytes, then ".replace(",", " ") if right > 100 else ""
+        self.expected(called, so_far + abridged(bytes(got if right <= 100 else got[right:])))
+
+    def gets_the_end(self) -> None:
+        """Whatever comes first, then the connection ends."""
+        instead = ""
+        while not instead:
+            self.rest = b""
+            instead = self.more()
+        if instead == "nothing":
+            self.expected("the end of the connection", instead)
+        self.note("gets      the end of the connection")
+
+    def expected(self, called: str, came: str) -> None:
+        self.note(f"expects   {called}")
+        self.subject.fail(f"{self.name:9} gets      {came}")
+
+    def waiting_in_kernel(self) -> int:
+        """Bytes on their way to this client that have left the server and that it has not read.
+
+        They lie in two queues, tx_queue of the server's end and rx_queue of the client's
+        (proc_net_tcp.rst in the kernel's documentation).
+        """
+        server, here = self.subject.server.address[1], self.sock.getsockname()[1]
+        for line in tcp_table().splitlines():
+            words = line.split()
+            if words[1:2] != ["local_address"]:
+                local, remote = (int(end.rpartition(":")[2], 16) for end in words[1:3])
+                if (local, remote) == (server, here):
+                    return int(words[4].partition(":")[0], 16) + unread([self.sock])[0]
+        return unread([self.sock])[0]
+
+
+def abridged(text: str | bytes) -> str:
+    """As Python writes it; if it is long, its beginning and its length."""
+    if len(text) <= 60:
+        return repr(text)
+    kind = "bytes" if isinstance(text, bytes) else "characters"
+    return f"{text[:24]!r}... ({len(text):,} {kind})".replace(",", " ")
