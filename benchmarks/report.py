@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.servers import BASES, C_EPOLL, HERE, SHORTEST, STREAMS, UVLOOP
+from echo.lab.display import light
 from echo.lab.show import curves
 from tools.markdown import between, table
 
@@ -315,7 +316,7 @@ def drawn(results: Results) -> str:
         for number, scenario in enumerate(results["scenarios"]):
             place = (NAMES + number * share, bottom, share * 0.88, 1 - bottom - height)
             axes = figure.add_axes(place)
-            axes.axvline(1, color=curves.GREY, linewidth=2, zorder=0)
+            axes.axvline(1, color=curves.GRAY, linewidth=2, zorder=0)
             for row, name in enumerate(names):
                 if one := found.get((scenario, name)):
                     ours = results["servers"][name]["ours"]
@@ -327,7 +328,7 @@ def drawn(results: Results) -> str:
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
             axes.set_yticks(range(len(names)), names if number == 0 else [""] * len(names))
             axes.tick_params(axis="y", length=0)
-            axes.grid(axis="y", color=curves.GREY, linewidth=0.4)
+            axes.grid(axis="y", color=curves.GRAY, linewidth=0.4)
             for tick, name in zip(axes.get_yticklabels(), names, strict=True):
                 tick.set_fontweight("bold" if results["servers"][name]["ours"] else "normal")
         figure.text(
@@ -336,7 +337,7 @@ def drawn(results: Results) -> str:
             f"rate / {base}; {results['date']}, {results['machine']}",
             ha="right",
             size=8,
-            color=curves.FAINT,
+            color=light("faint"),
         )
         return re.sub(r"[ \t]+$", "", curves.curve_svg(figure, alt(results)), flags=re.MULTILINE)
 

@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import sys
 
 REFUSALS = {
     errno.ENOSYS: "no io_uring here: the kernel has none",
@@ -10,8 +11,9 @@ REFUSALS = {
     errno.ENOMEM: "no io_uring here: the limit of locked memory (ulimit -l) forbids it",
     errno.EINVAL: "no io_uring here: the kernel's is older than Linux 5.19",
 }
-libc = ctypes.CDLL(None, use_errno=True)
-libc.syscall.argtypes = [ctypes.c_long] * 7
+if sys.platform == "linux":  # elsewhere these calls do not exist
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall.argtypes = [ctypes.c_long] * 7
 find_bytes = ctypes.pythonapi.PyBytes_AsString
 find_bytes.argtypes, find_bytes.restype = [ctypes.py_object], ctypes.c_void_p
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 from echo.lab.kernel.processes import epolls
-from echo.lab.kernel.sleep import NotTold, all_asleep, times_slept, waits_for_signal
+from echo.lab.kernel.sleep import NotTold, all_asleep, sleeping, times_slept, waits_for_signal
 from echo.lab.kernel.where import in_words
 from echo.lab.notebook import current_cell, hide_our_frames
 from echo.lab.run.clients import bind
@@ -314,9 +314,18 @@ class Server:
         The frames of the thread say on which ring, an echo.ring.Ring.  Another one sends a result
         to it (40: IORING_OP_MSG_RING, Linux 5.18): the queues of that ring are its thread's alone.
         """
-        frames = sys._current_frames()
         for thread in self.threads.running():
-            frame = frames.get(thread.ident or 0)
+            try:
+                sleep = sleeping(thread.native_id or 0)
+            except ProcessLookupError:
+                continue
+            except NotTold:  # it may be
+                pass
+            else:
+                if sleep is None or sleep.call != "io_uring_enter":
+                    continue
+            # Only its own frames: who keeps all of them keeps alive what the threads drop.
+            frame = sys._current_frames().get(thread.ident or 0)
             while frame is not None:
                 ring: Any = frame.f_locals.get("self")
                 if frame.f_code.co_name == "enter" and hasattr(ring, "lent"):
