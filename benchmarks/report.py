@@ -5,6 +5,7 @@ Usage: python -m benchmarks.report
 Nothing is measured here, so the words can be mended without a quiet machine.
 """
 
+import html
 import json
 import re
 import statistics
@@ -320,10 +321,10 @@ def drawn(results: Results) -> str:
             for row, name in enumerate(names):
                 if one := found.get((scenario, name)):
                     ours = results["servers"][name]["ours"]
-                    look = OURS if ours else {**THEIRS, "markerfacecolor": curves.PAPER}
+                    look = OURS if ours else {**THEIRS, "markerfacecolor": light("paper")}
                     axes.plot([one.low, one.high], [row, row], color=look["color"])
                     axes.plot([one.best], [row], markersize=5.5, **look)
-            axes.set_title(scenario.replace(", ", ",\n"), size=9, color=curves.INK)
+            axes.set_title(scenario.replace(", ", ",\n"), size=9, color=light("ink"))
             axes.set(xlim=(0, most), ylim=(-0.6, len(names) - 0.4))
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
             axes.set_yticks(range(len(names)), names if number == 0 else [""] * len(names))
@@ -339,7 +340,9 @@ def drawn(results: Results) -> str:
             size=8,
             color=light("faint"),
         )
-        return re.sub(r"[ \t]+$", "", curves.curve_svg(figure, alt(results)), flags=re.MULTILINE)
+        label = f'<svg role="img" aria-label="{html.escape(alt(results))}"'
+        markup = curves.curve_svg(figure).replace("<svg", label, 1)
+        return re.sub(r"[ \t]+$", "", markup, flags=re.MULTILINE)
 
 
 # -- files ------------------------------------------------------------------------------
