@@ -2,8 +2,10 @@
 
 import ast
 import inspect
+import sys
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
 from typing import Any
 
 from echo.lab.conformance.catalog import Requirement, title, up_to
@@ -83,8 +85,7 @@ def check(serve: Any, until: str | Requirement | None = None) -> None:
         try:
             examine(serve, one)
         except Failed as failure:
-            name = getattr(serve, "__name__", "serve")
-            again = one.again.format(name)
+            again = one.again.format(recipe_name(serve, sys._getframe(1).f_globals))
             if RETURNED in str(failure):  # mostly when a client has left
                 again += "\nclient.close()" * ("client = " in again) + "\nwhere_is(server)"
             say(
@@ -97,6 +98,18 @@ def check(serve: Any, until: str | Requirement | None = None) -> None:
             return
         print(f"pass  {title(one)}")  # at once: the next one may take a second
     say("right", f"\n{len(asked)} of {len(asked)} requirements met.")
+
+
+def recipe_name(serve: Any, names: Mapping[str, Any]) -> str:
+    """What to write in `start(...)` where `names` are known: serve, my_choice, a module's serve."""
+    own = str(getattr(serve, "__name__", ""))
+    for name in [own, *names]:
+        if not name.startswith("_") and names.get(name) is serve:
+            return name
+    for name, value in names.items():
+        if isinstance(value, ModuleType) and getattr(value, own, None) is serve:
+            return f"{name}.{own}"
+    return own if own.isidentifier() else "serve"
 
 
 def report(requirement: Requirement, failure: Failed) -> str:

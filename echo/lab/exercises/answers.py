@@ -10,6 +10,8 @@ from typing import Any
 from echo.lab.conformance.verdict import is_stub
 from echo.lab.display import Line, Said, judged, say
 
+PLACES = ["first", "second", "third", "fourth"]
+
 
 def predicted(guess: Any, value: Any) -> Said:
     """Compare a prediction with what was measured.
@@ -72,14 +74,18 @@ def worded(expected: Any) -> str:
     return expected.__name__ if isinstance(expected, type) else repr(expected)
 
 
-def check_answer(answer: Any, measured: Any, explained: str) -> None:
-    """Compare an answer with what was measured: "which clients stall?", "who is served?".
+def check_answer(answer: Any, measured: Any, explained: str, in_order: bool = False) -> None:
+    """Compare an answer with what was measured: "which clients stall?", "which one waits?".
 
     `answer`, `measured`: a value, or several in any order; a wrong one is named, a missing one
-    is only counted.  `explained`: the heading of the section that tells why.
+    is only counted.  `in_order`: each part answers a question of its own, so it must stand in
+    its own place.  `explained`: the heading of the section that tells why.
     """
     if answer is ... or (isinstance(answer, list | tuple | set) and ... in answer):
         say("open", "Not attempted yet: replace the ... by your answer.")
+        return
+    if in_order:
+        check_parts([*answer], [*measured], explained)
         return
     right = several(measured)
     words = {str(one).lower(): one for one in right}  # 'False' for False
@@ -90,6 +96,24 @@ def check_answer(answer: Any, measured: Any, explained: str) -> None:
         say("right", *lines, Line("right", "\nRight."))
         return
     why = missing_text(missing, right) if missing else "not all of these belong there"
+    say("wrong", *lines, Line("wrong", f"\nNot yet: {why}."), f'"{explained}" shows why.')
+
+
+def check_parts(answer: list[Any], measured: list[Any], explained: str) -> None:
+    """Compare each part of an answer with the one in its place."""
+    if len(answer) != len(measured):
+        say("wrong", f"Not yet: {len(measured)} parts are needed, and you gave {len(answer)}.")
+        return
+    matches = [
+        str(said).strip().lower() == str(right).lower()
+        for said, right in zip(answer, measured, strict=True)
+    ]
+    lines = [yes_or_no(match, str(said)) for match, said in zip(matches, answer, strict=True)]
+    if all(matches):
+        say("right", *lines, Line("right", "\nRight."))
+        return
+    wrong = [place for place, match in zip(PLACES, matches, strict=False) if not match]
+    why = f"the {' and the '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} wrong"
     say("wrong", *lines, Line("wrong", f"\nNot yet: {why}."), f'"{explained}" shows why.')
 
 

@@ -93,11 +93,11 @@ class TracedEpoll:
         if not self.real.closed:
             self._tape.call("close", "epoll", self.real.close, found=lambda _: 0)
 
-    def register(self, descriptor: Any, events: int = 7) -> None:
-        self._control("ADD", self.real.register, descriptor, events)
+    def register(self, descriptor: Any, eventmask: int = 7) -> None:
+        self._control("ADD", self.real.register, descriptor, eventmask)
 
-    def modify(self, descriptor: Any, events: int) -> None:
-        self._control("MOD", self.real.modify, descriptor, events)
+    def modify(self, descriptor: Any, eventmask: int) -> None:
+        self._control("MOD", self.real.modify, descriptor, eventmask)
 
     def unregister(self, descriptor: Any) -> None:
         self._control("DEL", self.real.unregister, descriptor)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-RETURNED = "serve() returned, but a server runs for ever"
+RETURNED = "serve() returned; a server must keep running"
 
 
 class Owner(Protocol):

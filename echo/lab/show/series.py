@@ -28,14 +28,19 @@ class Lesson(NamedTuple):
 # What a part of the series is about -> its lessons; they are read in this order.
 SERIES = {
     "What waiting is": [
-        Lesson("00_start_here", "Two clients, one server, and the second one waits. For what?"),
+        Lesson(
+            "00_start_here",
+            "Two clients, one server, and the second one gets no answer. What is the server "
+            "waiting for?",
+        ),
         Lesson(
             "01_io_models",
-            "Five ways to wait for one byte. In which of them is your thread asleep, and where?",
+            "There are five ways to wait for one byte. In which of them does your thread sleep,"
+            " and in which call?",
         ),
         Lesson(
             "02_tcp_basics",
-            "You send 10 MB to a program that reads nothing. Where are they now?",
+            "You send 10 MB to a program that reads nothing. Where are those bytes now?",
         ),
     ],
     "One thread for many clients": [
@@ -45,18 +50,19 @@ SERIES = {
         ),
         Lesson(
             "04_poll",
-            "You wait for POLLHUP to learn that a client has left. It leaves. What comes?",
+            "You wait for POLLHUP to learn that a client has left. The client leaves. What does"
+            " poll() report?",
         ),
         Lesson(
             "05_epoll",
-            "One changed line, and waiting beside 10 000 silent clients takes as long as beside "
-            "ten. Where did the list go?",
+            "After one change, waiting takes as long with 10,000 idle clients as with ten. Who "
+            "keeps the list now?",
         ),
     ],
     "What can go wrong, what it costs, what hides it": [
         Lesson(
             "06_edge_triggered",
-            "The bytes have arrived, nothing is wrong, and the server sleeps for ever. Why?",
+            "The bytes have arrived, no call has failed, and the server sleeps forever. Why?",
         ),
         Lesson(
             "07_scaling",
@@ -64,14 +70,18 @@ SERIES = {
         ),
         Lesson(
             "08_event_loops",
-            '"All async frameworks are epoll underneath." Are they? Ask the kernel.',
+            "Does every async framework call epoll? How can you find out?",
         ),
     ],
     "Without asking first; and a server of your own": [
-        Lesson("09_io_uring", "Can a server echo without asking whether it may?"),
+        Lesson(
+            "09_io_uring",
+            "Can a server send and receive without first waiting until a socket is ready?",
+        ),
         Lesson(
             "10_your_server",
-            "A client types half a word and goes to lunch. Who is still being served?",
+            "A client types half a word and goes to lunch. "
+            "Does your server still serve the other clients?",
         ),
     ],
 }

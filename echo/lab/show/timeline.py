@@ -316,7 +316,7 @@ def legend_of(steps: list[Step]) -> list[tuple[str, str]]:
     return [
         (key, text)
         for key, text, used in (
-            ("wait", "waits for these, can sleep", any(step.kind == "wait" for step in steps)),
+            ("wait", "can sleep", any(step.kind == "wait" for step in steps)),
             ("work", "works", any(step.kind == "work" for step in steps)),
             ("vain", "in vain: EAGAIN", any(step.kind == "vain" for step in steps)),
             ("R", "answer: readable", "R" in letters),

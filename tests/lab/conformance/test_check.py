@@ -175,12 +175,12 @@ def drips(listener):
         (
             returns,
             "sends back what it receives",
-            ["serve() returned, but a server runs for ever"],
+            ["serve() returned; a server must keep running"],
         ),
         (
             returns_at_once,
             "sends back what it receives",
-            ["serve() returned, but a server runs for ever"],
+            ["serve() returned; a server must keep running"],
         ),
         (
             misspells,

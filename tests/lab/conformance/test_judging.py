@@ -39,7 +39,7 @@ def test_failure_is_told_and_is_not_the_end(write, form):
     done = run(*words, "--until", "serves one client after another")
     assert done.stdout.startswith(
         "FAIL  sends back what it receives\n"
-        "      An echo of every byte, and not only of the first message.\n\n"
+        "      The server must echo every message, not only the first.\n\n"
         "      client 1 connects\n"
         "      client 1 sends     b'hello'\n"
         "      client 1 expects   b'hello'\n"

@@ -25,7 +25,7 @@ def serve(listener):
         sock.close()
 """,
     ],
-    3: ['missing, waits_for = "SENDTO", "Client 1"', 'missing, waits_for = "client 1", "sendto"'],
+    3: ['missing, waits_for = "SENDTO", "Client 1"', 'missing, waits_for = ["sendto", "client 1"]'],
 }
 
 WRONG = {
@@ -47,7 +47,7 @@ my_choice = threaded_server
 def my_choice(listener):
     return threaded_server
 """,
-            "serve() returned, but a server runs for ever",
+            "serve() returned; a server must keep running",
         ),
     ],
     2: [
@@ -81,18 +81,26 @@ def serve(listener):
         sock.sendall(data)
     sock.close()
 """,
-            "serve() returned, but a server runs for ever",
+            "serve() returned; a server must keep running",
         ),
     ],
     3: [
         (
             'missing, waits_for = "recvfrom", "client 1"',
-            "no   recvfrom\nyes  client 1\n\nNot yet: 1 of 2 is missing.",
+            "no   recvfrom\nyes  client 1\n\nNot yet: the first is wrong.",
         ),
         (
             'missing, waits_for = "sendto", "listener"',
-            "yes  sendto\nno   listener\n\nNot yet: 1 of 2 is missing.",
+            "yes  sendto\nno   listener\n\nNot yet: the second is wrong.",
         ),
         ('missing, waits_for = "sendto", "the client"', "no   the client"),
+        (
+            'missing, waits_for = "client 1", "sendto"',
+            "no   client 1\nno   sendto\n\nNot yet: the first and the second are wrong.",
+        ),
+        (
+            'missing, waits_for = "client 1", "sendto"',
+            "no   client 1\nno   sendto\n\nNot yet: the first and the second are wrong.",
+        ),
     ],
 }

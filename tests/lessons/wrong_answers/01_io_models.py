@@ -29,9 +29,9 @@ models = {{from_a_file: "{}", with_naps: "{}", with_a_selector: "{}"}}
 RESTED = """
 def rested(conn):
     epoll = select.epoll()
-    epoll.register(conn, select.EPOLLIN)
+    {}
     while True:
-        {}
+        epoll.poll()
         try:
             return conn.recv(1)
         except BlockingIOError:
@@ -64,13 +64,14 @@ def read(conn):
     ],
     2: [
         MODELS.format("Blocking", "Non-Blocking", "Multiplexing"),
+        MODELS.format("blocking I/O", "nonblocking", "I/O multiplexing"),
         MODELS.format("", "", "")
         + 'models = dict(zip(models, ["blocking", "non-blocking", "multiplexing"], strict=True))',
     ],
     3: [
-        RESTED.format("epoll.poll(None)"),
-        RESTED.format("epoll.poll(timeout=-1)"),
-        RESTED.format("select.select([conn], [], [])"),
+        RESTED.format("epoll.register(conn, select.EPOLLIN)"),
+        RESTED.format("epoll.register(conn.fileno(), eventmask=select.EPOLLIN)"),
+        RESTED.format("epoll.register(conn, select.EPOLLIN | select.EPOLLRDHUP)"),
     ],
 }
 
@@ -173,11 +174,14 @@ def read(conn):
         ),
     ],
     3: [
-        (RESTED.format("epoll.poll(0)"), "nothing has arrived, and it goes on asking"),
-        (RESTED.format("epoll.poll(0.01)"), "nothing has arrived, and it goes on asking"),
+        (RESTED.format("epoll.register(conn)"), "nothing has arrived, and it goes on asking"),
         (
-            RESTED.format("time.sleep(0.01)"),
-            "it is asleep in clock_nanosleep, whether a byte comes or not",
+            RESTED.format("epoll.register(conn, select.EPOLLIN | select.EPOLLOUT)"),
+            "nothing has arrived, and it goes on asking",
+        ),
+        (
+            RESTED.format("epoll.register(conn, select.EPOLLPRI)"),
+            "expected b'!'; it has returned nothing and is asleep in epoll_wait",
         ),
     ],
 }

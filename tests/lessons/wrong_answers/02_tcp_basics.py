@@ -53,6 +53,7 @@ def read_exactly(sock, n):
     3: [
         CLIENT.format('[b"too long", "ECONNRESET", b""]'),
         CLIENT.format('[b"too " + b"long", errno.errorcode[errno.ECONNRESET], bytes()]'),
+        CLIENT.format('b"too long", "ConnectionResetError", b""'),
     ],
 }
 

@@ -17,7 +17,7 @@ from echo.lab.conformance.subject import Subject, Talker, noise
     """,
 )
 def sends_back_what_it_receives(server: Subject) -> None:
-    """An echo of every byte, and not only of the first message."""
+    """The server must echo every message, not only the first."""
     client = server.connect()
     for message in [b"hello", b"\0", b"hello again"]:
         client.says(message)
@@ -32,7 +32,7 @@ def sends_back_what_it_receives(server: Subject) -> None:
     """,
 )
 def closes_when_the_client_has_finished(server: Subject) -> None:
-    """End of input, for which recv() returns b"", is answered with end of output, by close()."""
+    """When recv() returns b"", the client has finished: the server should close."""
     client = server.connect()
     client.says(b"hello")
     client.hears(b"hello")
@@ -49,7 +49,7 @@ def closes_when_the_client_has_finished(server: Subject) -> None:
     """,
 )
 def serves_one_client_after_another(server: Subject) -> None:
-    """A server is not finished when its first client is."""
+    """When one client has left, the server must serve the next."""
     for word in [b"one", b"two", b"three"]:
         client = server.connect()
         client.says(word)
@@ -72,7 +72,7 @@ def serves_one_client_after_another(server: Subject) -> None:
     small=True,
 )
 def sends_back_a_message_longer_than_the_buffers(server: Subject) -> None:
-    """One recv() is not one message, and neither is one send()."""
+    """One recv() may return a part of a message, and one send() may take a part of it."""
     data = noise(server.long)
     client = server.connect()
     with client.saying(data):
@@ -90,7 +90,7 @@ def sends_back_a_message_longer_than_the_buffers(server: Subject) -> None:
     """,
 )
 def serves_a_second_client_while_the_first_is_silent(server: Subject) -> None:
-    """Asleep for one client, a server must still answer another: the reason for this series."""
+    """While one client is silent, the server must still answer the others."""
     silent = server.connect()
     client = server.connect()
     client.says(b"hello")
@@ -109,7 +109,7 @@ def serves_a_second_client_while_the_first_is_silent(server: Subject) -> None:
     """,
 )
 def serves_two_hundred_clients_in_any_order(server: Subject) -> None:
-    """State belongs to a connection; none of it is shared."""
+    """A server must keep what belongs to one connection apart from all the others."""
     # A stranger's queue may have five places.
     with contextlib.nullcontext() if server.foreign else server.hold():
         clients = [server.connect() for _ in range(100)]  # who looks finds all of them waiting
@@ -135,7 +135,7 @@ def serves_two_hundred_clients_in_any_order(server: Subject) -> None:
     """,
 )
 def answers_a_client_that_sends_and_finishes_at_once(server: Subject) -> None:
-    """The message and the end of input arrive together, and both count."""
+    """The message and the end of input arrive together: echo the one, then close."""
     with server.hold():
         client = server.connect()
         client.says(b"hello")
@@ -155,7 +155,7 @@ def answers_a_client_that_sends_and_finishes_at_once(server: Subject) -> None:
     """,
 )
 def survives_a_client_that_resets(server: Subject) -> None:
-    """ECONNRESET is news about one client, not about the server."""
+    """recv() or send() may raise ECONNRESET: that client is gone, and the server goes on."""
     server.connect().resets()
     server.settle()
     client = server.connect()
@@ -196,7 +196,7 @@ def survives_urgent_data(server: Subject) -> None:
     """,
 )
 def gives_its_descriptors_back(server: Subject) -> None:
-    """A leak of one descriptor a client is an outage a thousand clients later."""
+    """A server that leaks one descriptor per client fails after a thousand clients."""
     sends_back_what_it_receives(server)
     server.talkers[-1].leaves()
     server.settle()

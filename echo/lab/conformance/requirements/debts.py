@@ -19,7 +19,7 @@ from echo.lab.conformance.subject import Subject, noise, short
     small=True,
 )
 def loses_nothing_when_the_client_reads_late(server: Subject) -> None:
-    """send() takes what fits and no more; the rest is still owed."""
+    """send() takes only what fits; the server must send the rest later."""
     client = server.connect()
     data = client.stuffs(server.enough)
     server.settle()  # now it owes what does not fit into the buffers
@@ -46,7 +46,7 @@ def loses_nothing_when_the_client_reads_late(server: Subject) -> None:
     small=True,
 )
 def finishes_its_answer_to_a_half_closed_client(server: Subject) -> None:
-    """A client that will send no more may still be listening."""
+    """A client that will send no more may still be reading."""
     client = server.connect()
     data = client.stuffs(server.enough)
     client.finishes()
@@ -68,7 +68,7 @@ def finishes_its_answer_to_a_half_closed_client(server: Subject) -> None:
     small=True,
 )
 def serves_a_second_client_while_the_first_does_not_read(server: Subject) -> None:
-    """A full send buffer must stop the echo to one client, not to all."""
+    """A full send buffer may stop the echo to one client, but not to all of them."""
     deaf = server.connect()
     owed = deaf.stuffs()
     deaf.receive(len(owed) // 2)  # now there is room for some of the rest, but not for all
@@ -92,7 +92,7 @@ def serves_a_second_client_while_the_first_does_not_read(server: Subject) -> Non
     small=True,
 )
 def stops_reading_from_a_client_that_does_not_read(server: Subject) -> None:
-    """Backpressure: otherwise one client can fill our memory."""
+    """Otherwise one client can fill the memory of the server (backpressure)."""
     took = server.connect().stuffs()
     server.expect(len(took) < server.much, f"the server takes all of its {short(took)}")
 
@@ -109,8 +109,8 @@ def stops_reading_from_a_client_that_does_not_read(server: Subject) -> None:
     """,
 )
 def sleeps_while_its_clients_are_silent(server: Subject) -> None:
-    """Nothing to do: no timeout of 0, and no question whose answer is nearly always yes, such as
-    whether there is room to send."""
+    """A server with nothing to do must sleep: it uses no timeout of 0, and does not ask whether
+    there is room to send while it has nothing to send."""
     client = server.connect()
     client.says(b"x")
     client.hears(b"x")
@@ -134,7 +134,7 @@ def sleeps_while_its_clients_are_silent(server: Subject) -> None:
     small=True,
 )
 def sleeps_while_a_client_does_not_read(server: Subject) -> None:
-    """Unread input keeps a socket readable: do not ask if you do not mean to read."""
+    """Unread input keeps a socket readable: do not ask about it unless you will read."""
     server.connect().stuffs()
     server.expect_asleep()
 
@@ -152,7 +152,7 @@ def sleeps_while_a_client_does_not_read(server: Subject) -> None:
     small=True,
 )
 def sleeps_while_a_half_closed_client_does_not_read(server: Subject) -> None:
-    """So does end of input, for ever: having seen it once, do not ask again."""
+    """End of input keeps a socket readable forever: once you have seen it, stop asking."""
     client = server.connect()
     client.stuffs(server.enough)
     client.finishes()

@@ -44,7 +44,7 @@ def does_not_stall_in_the_middle_of_an_answer(server: Subject) -> None:
     """,
 )
 def serves_a_quiet_client_beside_a_flood(server: Subject) -> None:
-    """Who reads until nothing is left never gets to the others while one client has more."""
+    """While one client sends without a pause, the server must still answer the others."""
     quiet = server.connect()
     server.settle()
     with server.flood() as flood:
@@ -62,7 +62,7 @@ def serves_a_quiet_client_beside_a_flood(server: Subject) -> None:
     """,
 )
 def answers_a_client_that_goes_on_sending(server: Subject) -> None:
-    """Who writes only when there is nothing to read answers nobody who always has more."""
+    """A client that always sends more must still get its answers."""
     with server.flood() as flood:
         loud = server.connect()
         loud.note("sends without a pause, and reads as fast")
@@ -85,7 +85,7 @@ def answers_a_client_that_goes_on_sending(server: Subject) -> None:
     """,
 )
 def goes_on_when_descriptors_run_out(server: Subject) -> None:
-    """accept() fails with EMFILE: serve those who are there, and others when some have left."""
+    """accept() fails with EMFILE: go on serving the clients you have, and take others later."""
     clients = [server.connect(), server.connect()]
     for client in clients:
         client.says(b"hello")
