@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 from echo.lab.kernel.processes import epolls
-from echo.lab.kernel.sleep import NotTold, all_asleep, times_slept, waits_for_signal
+from echo.lab.kernel.sleep import NotTold, all_asleep, sleeping, times_slept, waits_for_signal
 from echo.lab.kernel.where import in_words
 from echo.lab.notebook import current_cell, hide_our_frames
 from echo.lab.run.clients import bind
@@ -37,7 +37,9 @@ from echo.lab.run.threads import (
     real_start,
     start_and_own,
 )
+from echo.ring import Ring
 
+MSG_RING = 40  # IORING_OP_MSG_RING, Linux 5.18
 BACKLOG = 4096  # ten thousand clients at once need it: the kernel drops who does not fit
 REACTION = 1.0  # seconds that a client of ours waits for the server to finish reacting
 servers: dict["Server", None] = {}  # those not ended yet, in order of start
@@ -311,19 +313,16 @@ class Server:
     def _ring(self) -> None:
         """Wake who sleeps in io_uring_enter() for operations that never end.
 
-        The frames of the thread say on which ring, an echo.ring.Ring.  Another one sends a result
-        to it (40: IORING_OP_MSG_RING, Linux 5.18): the queues of that ring are its thread's alone.
+        Another ring sends a result to the one that the kernel says it sleeps on.  So the queues
+        of that ring stay its thread's alone: two threads that write entries ruin them.
         """
-        frames = sys._current_frames()
         for thread in self.threads.running():
-            frame = frames.get(thread.ident or 0)
-            while frame is not None:
-                ring: Any = frame.f_locals.get("self")
-                if frame.f_code.co_name == "enter" and hasattr(ring, "lent"):
-                    with contextlib.suppress(OSError), contextlib.closing(type(ring)()) as bell:
-                        bell.submit(40, ring.fd)
+            with contextlib.suppress(NotTold, OSError):
+                sleep = sleeping(thread.native_id or 0)
+                if sleep is not None and sleep.call == "io_uring_enter":
+                    with contextlib.closing(Ring()) as bell:
+                        bell.submit(MSG_RING, sleep.arguments[0])
                         list(bell.wait())
-                frame = frame.f_back
 
     def _signal(self) -> None:
         """Wake who sleeps until SIGIO comes: shutdown() sends none (net/ipv4/af_inet.c)."""
