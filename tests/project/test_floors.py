@@ -32,6 +32,7 @@ ROOMS = {
     "measure": "show record run kernel words",
 }
 OF_ECHO = {
+    "run": {"echo.ring"},
     "record": {"echo.ring"},
     "show": {"echo.ring"},
     "measure": {"echo.__main__"},

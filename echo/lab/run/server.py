@@ -37,7 +37,9 @@ from echo.lab.run.threads import (
     real_start,
     start_and_own,
 )
+from echo.ring import Ring
 
+MSG_RING = 40  # IORING_OP_MSG_RING, Linux 5.18
 BACKLOG = 4096  # ten thousand clients at once need it: the kernel drops who does not fit
 REACTION = 1.0  # seconds that a client of ours waits for the server to finish reacting
 servers: dict["Server", None] = {}  # those not ended yet, in order of start
@@ -311,28 +313,16 @@ class Server:
     def _ring(self) -> None:
         """Wake who sleeps in io_uring_enter() for operations that never end.
 
-        The frames of the thread say on which ring, an echo.ring.Ring.  Another one sends a result
-        to it (40: IORING_OP_MSG_RING, Linux 5.18): the queues of that ring are its thread's alone.
+        Another ring sends a result to the one that the kernel says it sleeps on.  So the queues
+        of that ring stay its thread's alone: two threads that write entries ruin them.
         """
         for thread in self.threads.running():
-            try:
+            with contextlib.suppress(NotTold, OSError):
                 sleep = sleeping(thread.native_id or 0)
-            except ProcessLookupError:
-                continue
-            except NotTold:  # it may be
-                pass
-            else:
-                if sleep is None or sleep.call != "io_uring_enter":
-                    continue
-            # Only its own frames: who keeps all of them keeps alive what the threads drop.
-            frame = sys._current_frames().get(thread.ident or 0)
-            while frame is not None:
-                ring: Any = frame.f_locals.get("self")
-                if frame.f_code.co_name == "enter" and hasattr(ring, "lent"):
-                    with contextlib.suppress(OSError), contextlib.closing(type(ring)()) as bell:
-                        bell.submit(40, ring.fd)
+                if sleep is not None and sleep.call == "io_uring_enter":
+                    with contextlib.closing(Ring()) as bell:
+                        bell.submit(MSG_RING, sleep.arguments[0])
                         list(bell.wait())
-                frame = frame.f_back
 
     def _signal(self) -> None:
         """Wake who sleeps until SIGIO comes: shutdown() sends none (net/ipv4/af_inet.c)."""
