@@ -241,9 +241,9 @@ def terms(lesson: Lesson) -> Iterator[Term]:
 GLOSSARY_HEAD = """\
 # Glossary: 术语表
 
-Each word is explained in the lesson where it first appears, and in the manual page or the standard
-that is named here (`man 2 select` in a terminal). The table is made of those at the end of the
-lessons by `make docs`; to change a word, change its lesson.
+Each term is explained in the lesson where it first appears, and in the manual page or standard that
+is named here (type `man 2 select` in a terminal). `make docs` makes this table from the tables at
+the end of the lessons. To change an entry, change its lesson.
 
 """
 
