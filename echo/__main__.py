@@ -16,7 +16,7 @@ SERVERS = {
     for path in sorted(Path(__file__).parent.glob("*_server.py"))
 }
 NEEDS = dict.fromkeys(["coroutine", "epoll", "epoll_edge", "io_uring", "sigio"], "epoll")  # Linux
-NEEDS["poll"] = "poll"  # which Windows lacks
+NEEDS["poll"] = "poll"  # Windows has none
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,7 +49,7 @@ def main():
     if not hasattr(select, NEEDS.get(options.name, "select")):
         sys.exit(f"python -m echo: {options.name} cannot run on this system; select can")
     signals = signal.SIGINT, signal.SIGTERM
-    for number in signals:  # end at once, in whatever call we sleep
+    for number in signals:  # end at once, whichever call we sleep in
         signal.signal(number, signal.SIG_DFL)
     serve = importlib.import_module(f"echo.{options.name}_server").serve
     try:
@@ -60,7 +60,7 @@ def main():
         where = f"{options.host}:{options.port}"
         sys.exit(f"python -m echo: cannot listen on {where}: {why}; try another port or --host")
 
-    def end(number, _):  # of operations on a ring the kernel would keep the port a moment longer
+    def end(number, _):  # or the operations on the ring would keep the port open a moment longer
         listener.shutdown(socket.SHUT_RDWR)
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
@@ -72,7 +72,7 @@ def main():
         print(f"{options.name} server listening on {host}:{number}; Ctrl-C ends it", flush=True)
         try:
             serve(listener)
-        except OSError as error:  # this machine does not let it
+        except OSError as error:  # this machine does not allow it
             sys.exit(f"python -m echo: {error.strerror}")
 
 

@@ -1,15 +1,15 @@
 """One client of an echo server: the bytes it sent us that we have not yet sent back.
 
-A Connection never waits; that is the server's job.  It knows no model: wanted() says in
-flags what to wait for next, and on Linux poll and epoll use the very same numbers.
+A Connection never waits; that is the server's job.  It is the same for select, poll and epoll:
+wanted() returns the events to wait for next, as flags.  On Linux, poll and epoll number them alike.
 
     client --- recv() --->  unsent  --- send() ---> client
             receive()                  send()
 """
 
 READ, WRITE = 1, 4  # POLLIN and POLLOUT, EPOLLIN and EPOLLOUT
-RECV_SIZE = 256 * 1024  # the most we ask of one recv()
-HIGH_WATER = 256 * 1024  # we stop reading from a client to whom we owe this much
+RECV_SIZE = 256 * 1024  # the most that one recv() may return
+HIGH_WATER = 256 * 1024  # once we owe a client this much, we stop reading from it
 
 
 class Connection:
@@ -48,7 +48,7 @@ class Connection:
     def wanted(self):
         """The events to wait for next; 0 when we are done with this client.
 
-        While nothing is owed and the client has not finished it is READ: the loops skip the call.
+        It is READ while nothing is owed and the client has not finished; the loops skip that call.
         """
         if not self.unsent:
             return 0 if self.eof else READ

@@ -1,7 +1,7 @@
 """An echo server on epoll(7): one thread, many clients.
 
-The interest list lives in the kernel, in an epoll instance: changing it is a system call,
-and waiting sends nothing.
+The interest list lives in the kernel, in an epoll instance.  Changing it takes a system call,
+but a wait hands over no list.
 """
 
 import select
