@@ -121,12 +121,12 @@ EPOLL: dict[str, Animal] = {
             continue
 """,
                 """\
-            time.sleep(0.1)  # perhaps somebody leaves
+            time.sleep(0.1)  # perhaps a client leaves
             raise BlockingIOError from None
 """,
             ),
         ),
-        fault=("time.sleep(0.1)  # perhaps somebody leaves\n",),
+        fault=("time.sleep(0.1)  # perhaps a client leaves\n",),
     ),
 }
 

@@ -269,7 +269,7 @@ new = "elif wanted:"
             """
 new = "pass"
 """,
-            "This is not Python any more",
+            "This is no longer valid Python",
         ),
         (
             """
