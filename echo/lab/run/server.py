@@ -19,8 +19,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
-from echo.lab.kernel.processes import epolls
+from echo.lab.kernel.processes import ThreadState, epolls, resident, thread_state
 from echo.lab.kernel.sleep import NotTold, all_asleep, times_slept, waits_for_signal
+from echo.lab.kernel.sockets import held_by_the_kernel
 from echo.lab.kernel.where import in_words
 from echo.lab.notebook import current_cell, hide_our_frames
 from echo.lab.run.clients import bind
@@ -188,8 +189,16 @@ class Server:
         """Its queue has BACKLOG places: nobody need wait until it has accepted others."""
 
     def owes(self, client: socket.socket, sent: int) -> bool:
-        """With small buffers whatever is sent makes it owe: there is no need to ask."""
-        return False
+        """Whether it has read, when it comes to rest, what it cannot give back to the kernel."""
+        with contextlib.suppress(TimeoutError):
+            self.settle()
+        held = held_by_the_kernel(client, self.address[1])
+        return held is not None and sent > held
+
+    def look(self) -> dict[int, ThreadState]:
+        """Each of its threads, by number."""
+        looks = {tid: thread_state(tid) for tid in self.tids()}
+        return {tid: look for tid, look in looks.items() if look}
 
     def make_room(self) -> None:
         """Who leaves has left his descriptor."""
@@ -243,6 +252,17 @@ class Server:
     def times_slept(self) -> int:
         """How often the server's threads have gone to sleep so far."""
         return sum(map(times_slept, self.tids()))
+
+    def allow(self, clients: int) -> None:
+        """Its descriptors are those of this process."""
+
+    def complains(self) -> str | None:
+        """What it writes on stderr is ours as well, and stands where that does."""
+        return None
+
+    def memory(self) -> int | None:
+        """Bytes of memory that this process, whose part it is, has touched."""
+        return resident()
 
     def descriptors(self) -> int:
         """How many descriptors it holds: listener, accepted sockets, epoll instances."""

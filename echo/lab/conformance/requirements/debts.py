@@ -1,7 +1,7 @@
 """Who reads late, or not at all: what the server owes, and that it sleeps meanwhile."""
 
 from echo.lab.conformance.catalog import requirement
-from echo.lab.conformance.subject import Subject, noise, short
+from echo.lab.conformance.subject import Subject, Talker, noise, short, short_number
 
 # -- clients that do not read -------------------------------------------------------------------
 
@@ -23,6 +23,7 @@ def loses_nothing_when_the_client_reads_late(server: Subject) -> None:
     client = server.connect()
     data = client.stuffs(server.enough)
     server.settle()  # now it owes what does not fit into the buffers
+    server.expect_owing(client)
     client.hears_all(data)
     client.leaves()
     client = server.connect()
@@ -51,6 +52,7 @@ def finishes_its_answer_to_a_half_closed_client(server: Subject) -> None:
     data = client.stuffs(server.enough)
     client.finishes()
     server.settle()
+    server.expect_owing(client)
     client.hears_all(data)
     client.hears_the_end()
 
@@ -71,6 +73,7 @@ def serves_a_second_client_while_the_first_does_not_read(server: Subject) -> Non
     """A full send buffer must stop the echo to one client, not to all."""
     deaf = server.connect()
     owed = deaf.stuffs()
+    server.expect_owing(deaf)
     deaf.receive(len(owed) // 2)  # now there is room for some of the rest, but not for all
     deaf.note("reads a half of what it is owed")
     server.settle()
@@ -93,8 +96,34 @@ def serves_a_second_client_while_the_first_does_not_read(server: Subject) -> Non
 )
 def stops_reading_from_a_client_that_does_not_read(server: Subject) -> None:
     """Backpressure: otherwise one client can fill our memory."""
-    took = server.connect().stuffs()
+    client = server.connect()
+    took = client.stuffs()
     server.expect(len(took) < server.much, f"the server takes all of its {short(took)}")
+    server.expect_owing(client)
+
+
+@requirement(
+    again="""
+    client = server.connect()
+    client.setblocking(False)
+    owed = 0
+    for _ in range(1000):
+        try:
+            while True:
+                owed += client.send(bytes(100_000))
+        except BlockingIOError:
+            settle(server)
+            owed -= len(client.recv(4096))
+    print(owed)
+    """,
+    small=True,
+)
+def stops_reading_from_a_client_that_reads_slowly(server: Subject) -> None:
+    """Readiness to send is no reason to receive: who does both on every event owes more with
+    each of them."""
+    client = server.connect()
+    most = client.reads_slowly()
+    server.expect(most < server.much, f"the server owes it {short_number(most)} bytes by now")
 
 
 # -- what it costs --------------------------------------------------------------------------
@@ -135,8 +164,10 @@ def sleeps_while_its_clients_are_silent(server: Subject) -> None:
 )
 def sleeps_while_a_client_does_not_read(server: Subject) -> None:
     """Unread input keeps a socket readable: do not ask if you do not mean to read."""
-    server.connect().stuffs()
+    client = server.connect()
+    client.stuffs()
     server.expect_asleep()
+    server.expect_owing(client)
 
 
 @requirement(
@@ -157,3 +188,31 @@ def sleeps_while_a_half_closed_client_does_not_read(server: Subject) -> None:
     client.stuffs(server.enough)
     client.finishes()
     server.expect_asleep()
+    server.expect_owing(client)
+
+
+@requirement(
+    again="""
+    stays, client = server.connect(), server.connect()
+    client.send(b'hello')
+    client.recv(100)
+    client.close()
+    before = server.cpu()
+    time.sleep(1)
+    server.cpu() - before < 0.1
+    """,
+)
+def sleeps_when_clients_have_left(server: Subject) -> None:
+    """A descriptor that is closed and still on a list is ready for ever: poll() says POLLNVAL."""
+    stays, *others = [server.connect() for _ in range(4)]
+    stays.says(b"hello")
+    stays.hears(b"hello")
+    for client in others[:2]:
+        client.says(b"hello")  # who serves one after another has not even seen them
+    others[2].stuffs(server.enough)  # it leaves while it is owed something
+    server.settle()
+    for client, leave in zip(others, (Talker.leaves, Talker.resets, Talker.resets), strict=True):
+        leave(client)
+    server.expect_asleep()
+    stays.says(b"still here")
+    stays.hears(b"still here")
