@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from echo.lab.conformance.at_rest import at_rest
 from echo.lab.kernel.processes import ThreadState
+from echo.lab.kernel.sockets import held_by_the_kernel
 from echo.lab.run.clients import reset
 from echo.lab.run.faults import Flood, more_descriptors, renumbered
 from echo.lab.run.process import AT_ONCE, NotAsked
@@ -26,7 +27,7 @@ LONG = 4 * 1024 * 1024  # more than these and any sensible server hold for one c
 
 FD_SETSIZE = 1024  # select() can express descriptors below it
 HIGH = 2048  # clients of ours get descriptors from here on: the low ones are for the server
-ROUNDS = 32  # times that a client reads a little, and the server owes no more than before
+ROUNDS = 20  # times that a client reads a little, and the server owes no more than before
 SPARE = 32  # descriptors that are left for everything else
 
 
@@ -82,7 +83,6 @@ class Subject:
         self.descriptors, self.make_room = server.descriptors, server.make_room
         self.number_descriptors_from = server.number_descriptors_from
         self.step = 8 * BUFFER if server.can_send else BUFFER  # what a client sends at once
-        self.sip = self.step // 2  # what it reads at once if it reads little
         self.enough = server.can_send + 8 * BUFFER  # the server owes some of it until we read
         self.long = server.can_send + LONG
         self.much = self.long + server.can_receive  # no sensible server takes it all
@@ -135,6 +135,11 @@ class Subject:
                 yield
             finally:
                 self.lowest = 0
+
+    def receives_more_than_it_sends(self) -> None:
+        """From now on the kernel takes in much for it at once, and little from it."""
+        if isinstance(self.server, Server):  # accepted sockets inherit it
+            self.server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
 
     def wait(self, condition: Callable[[], object]) -> None:
         """Until it holds, the server has ended, or it is too late; opens no file."""
@@ -313,23 +318,27 @@ class Talker:
         return data[:sent]
 
     def reads_slowly(self) -> int:
-        """Send whenever there is room, and read little; return how much was owed at the most.
+        """Send whenever there is room, and read little; return how much the server itself, not
+        the kernel, has held at the most.
 
-        Until it has long not become more, or is more than any sensible server takes.
+        Until that has long not become more, or is more than any sensible server takes.
         """
         self.note("sends whenever there is room, and reads little by little")
-        data = noise(self.subject.step)
-        most = owed = since = 0
+        data = noise(1 << 20)
+        port = self.subject.server.address[1]
+        most = before = open_ = since = 0
         self.sock.setblocking(False)
         try:
-            while since < ROUNDS and most < self.subject.much:
+            while since < ROUNDS and most < LONG and not self.subject.server.ended:
                 with contextlib.suppress(BlockingIOError):
-                    while owed < self.subject.much:
-                        owed += self.sock.send(data)
-                since, most = (0, owed) if owed > most else (since + 1, most)
-                self.subject.settle_quickly()
+                    open_ += self.sock.send(data)
                 with contextlib.suppress(BlockingIOError):
-                    owed -= len(self.sock.recv(self.subject.sip))
+                    open_ -= len(self.sock.recv(BUFFER // 2))
+                self.subject.settle(0.02)
+                held = held_by_the_kernel(self.sock, port)
+                now = 0 if held is None else open_ - held
+                steady, before = min(now, before), now  # what is on its way is in neither
+                since, most = (0, steady) if steady > most + BUFFER * 4 else (since + 1, most)
         except OSError as error:
             self.subject.fail(f"{self.name} cannot go on: {error.strerror or error}")
         self.sock.settimeout(SOON)

@@ -157,7 +157,8 @@ def waiting_together(server: Subject, count: int) -> list[Talker]:
     """Clients of whom it finds as many as there can be in its queue when it looks."""
     if server.foreign:  # its queue may have five places
         return [server.connect() for _ in range(count)]
-    at_once, clients = min(100, longest_queue()), []
+    at_once = min(100, longest_queue())
+    clients: list[Talker] = []
     while missing := count - len(clients):
         with server.hold():
             clients += [server.connect() for _ in range(min(at_once, missing))]
