@@ -51,6 +51,12 @@ def summary(path):
         return file.readline().strip('"\n')
 
 
+def written(address):
+    """As a browser wants it: brackets around what has colons of its own."""
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def main():
     options = arguments()
     if not hasattr(select, NEEDS.get(options.name, "select")):
@@ -64,11 +70,15 @@ def main():
         listener = socket.create_server(address, family=family, backlog=4096)
     except (OSError, UnicodeError) as error:  # UnicodeError: no host can have such a name
         why = getattr(error, "strerror", "no such host").partition(" (")[0]
-        where = f"{options.host}:{options.port}"
+        where = written((options.host, options.port))
         sys.exit(f"python -m echo: cannot listen on {where}: {why}; try another port or --host")
     with listener:
-        host, number = listener.getsockname()[:2]
-        print(f"{options.name} server listening on {host}:{number}; Ctrl-C ends it", flush=True)
+        where = written(listener.getsockname())
+        try:
+            print(f"{options.name} server listening on {where}; Ctrl-C ends it", flush=True)
+        except OSError as error:  # a full disk, a closed pipe
+            sys.stdout = None  # nobody shall try again at the end
+            sys.exit(f"python -m echo: cannot write to stdout: {error.strerror}")
         try:
             serve(listener)
         except OSError as error:  # this machine does not let it

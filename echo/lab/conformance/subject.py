@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 from echo.lab.conformance.at_rest import at_rest
 from echo.lab.kernel.processes import ThreadState
-from echo.lab.kernel.sockets import held_by_the_kernel
 from echo.lab.run.clients import reset
 from echo.lab.run.faults import Flood, more_descriptors, renumbered
 from echo.lab.run.process import AT_ONCE, NotAsked
@@ -64,6 +63,7 @@ class Judged(Protocol):
     def descriptors(self) -> int: ...
     def catch_up(self) -> None: ...
     def owes(self, client: socket.socket, sent: int) -> bool: ...
+    def kernel_holds(self, client: socket.socket) -> int | None: ...
     def hold(self) -> AbstractContextManager[None]: ...
     def flood(self) -> AbstractContextManager[Flood]: ...
     def number_descriptors_from(self, lowest: int) -> AbstractContextManager[None]: ...
@@ -325,7 +325,6 @@ class Talker:
         """
         self.note("sends whenever there is room, and reads little by little")
         data = noise(1 << 20)
-        port = self.subject.server.address[1]
         most = before = open_ = since = 0
         self.sock.setblocking(False)
         try:
@@ -335,7 +334,7 @@ class Talker:
                 with contextlib.suppress(BlockingIOError):
                     open_ -= len(self.sock.recv(BUFFER // 2))
                 self.subject.settle(0.02)
-                held = held_by_the_kernel(self.sock, port)
+                held = self.subject.server.kernel_holds(self.sock)
                 now = 0 if held is None else open_ - held
                 steady, before = min(now, before), now  # what is on its way is in neither
                 since, most = (0, steady) if steady > most + BUFFER * 4 else (since + 1, most)

@@ -300,8 +300,12 @@ class Process:
         """
         with contextlib.suppress(TimeoutError):
             self.settle()
-        held = held_by_the_kernel(client, self.address[1])
+        held = self.kernel_holds(client)
         return held is not None and sent > held
+
+    def kernel_holds(self, client: socket.socket) -> int | None:
+        """Bytes of this connection that are in the kernel, in either direction; None: it has ended."""
+        return held_by_the_kernel(client, self.address[1])
 
     # -- what is done to it -------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from echo.lab.kernel.processes import ThreadState, epolls, resident, thread_state
 from echo.lab.kernel.sleep import NotTold, all_asleep, times_slept, waits_for_signal
-from echo.lab.kernel.sockets import held_by_the_kernel
+from echo.lab.kernel.sockets import queues
 from echo.lab.kernel.where import in_words
 from echo.lab.notebook import current_cell, hide_our_frames
 from echo.lab.run.clients import bind
@@ -192,8 +192,18 @@ class Server:
         """Whether it has read, when it comes to rest, what it cannot give back to the kernel."""
         with contextlib.suppress(TimeoutError):
             self.settle()
-        held = held_by_the_kernel(client, self.address[1])
+        held = self.kernel_holds(client)
         return held is not None and sent > held
+
+    def kernel_holds(self, client: socket.socket) -> int | None:
+        """Bytes of this connection that are in the kernel, in either direction; None: it has ended."""
+        here = client.getsockname()
+        for sock in self.accepted():
+            with contextlib.suppress(OSError):  # it has gone
+                if sock.getpeername() == here:
+                    ends = queues(sock), queues(client)
+                    return sum(end.unread + end.unacknowledged for end in ends)
+        return None
 
     def look(self) -> dict[int, ThreadState]:
         """Each of its threads, by number."""

@@ -267,30 +267,3 @@ def survives_urgent_data(server: Subject) -> None:
     server.settle()
     client.says(b"hello")
     client.hears(b"hello")
-
-
-@requirement(
-    again="""
-    for _ in range(20):
-        server.connect().close()
-    server.descriptors()
-    """,
-)
-def gives_its_descriptors_back(server: Subject) -> None:
-    """A leak of one descriptor a client is an outage a thousand clients later."""
-    sends_back_what_it_receives(server)
-    server.talkers[-1].leaves()
-    server.settle()
-    before, threads = server.descriptors(), len(server.server.look())
-    for leave in [Talker.leaves, Talker.resets] * 10:
-        client = server.connect()
-        client.says(b"x")
-        client.hears(b"x")
-        leave(client)
-    server.lines = ["twenty clients connect, send b'x', receive it and leave"]
-    server.wait(lambda: server.descriptors() <= before)
-    leaked = server.descriptors() - before
-    server.expect(leaked <= 0, f"the server still holds {leaked} descriptors of theirs")
-    server.wait(lambda: len(server.server.look()) < threads + 20)
-    more = len(server.server.look()) - threads
-    server.expect(more < 20, f"the server has {more} threads more than before")

@@ -59,6 +59,45 @@ def finishes_its_answer_to_a_half_closed_client(server: Subject) -> None:
 
 @requirement(
     again="""
+    for _ in range(20):
+        server.connect().close()
+    server.descriptors()
+    """,
+)
+def gives_its_descriptors_back(server: Subject) -> None:
+    """A leak of one descriptor a client is an outage a thousand clients later."""
+    twenty_come_and_go(server)
+    before, threads = server.descriptors(), len(server.server.look())
+    twenty_come_and_go(server)
+    server.wait(lambda: server.descriptors() <= before)
+    leaked = server.descriptors() - before
+    server.expect(leaked <= 0, f"the server still holds {leaked} descriptors of theirs")
+    if (more := len(server.server.look()) - threads) > 5:  # a pool grows as well, but not for ever
+        twenty_come_and_go(server)
+        server.wait(lambda: len(server.server.look()) - threads <= more + 5)
+        more = min(more, len(server.server.look()) - threads - more)
+        server.expect(more <= 5, f"the server has {more} threads more after each twenty clients")
+    for _ in range(2):
+        client = server.connect()
+        client.stuffs()
+        client.resets()
+    server.wait(lambda: server.descriptors() <= before)
+    leaked = server.descriptors() - before
+    server.expect(leaked <= 0, f"the server still holds {leaked} descriptors of the last two")
+
+
+def twenty_come_and_go(server: Subject) -> None:
+    for leave in [Talker.leaves, Talker.resets] * 10:
+        client = server.connect()
+        client.says(b"x")
+        client.hears(b"x")
+        leave(client)
+    server.lines = ["twenty clients connect, send b'x', receive it and leave"]
+    server.settle()
+
+
+@requirement(
+    again="""
     import select
     deaf, client = server.connect(), server.connect()
     count = 0
@@ -204,14 +243,15 @@ def sleeps_while_a_half_closed_client_does_not_read(server: Subject) -> None:
 )
 def sleeps_when_clients_have_left(server: Subject) -> None:
     """A descriptor that is closed and still on a list is ready for ever: poll() says POLLNVAL."""
-    stays, *others = [server.connect() for _ in range(4)]
+    stays, *others = [server.connect() for _ in range(5)]
     stays.says(b"hello")
     stays.hears(b"hello")
-    for client in others[:2]:
-        client.says(b"hello")  # who serves one after another has not even seen them
-    others[2].stuffs(server.enough)  # it leaves while it is owed something
+    for client in others[1:3]:  # who serves one after another has not even seen them
+        client.says(b"hello")
+    others[3].stuffs(server.enough)  # it leaves while it is owed something
     server.settle()
-    for client, leave in zip(others, (Talker.leaves, Talker.resets, Talker.resets), strict=True):
+    ways = Talker.leaves, Talker.leaves, Talker.resets, Talker.resets
+    for client, leave in zip(others, ways, strict=True):
         leave(client)
     server.expect_asleep()
     stays.says(b"still here")
