@@ -1,6 +1,6 @@
 """An echo server that never waits: one thread, many clients, a whole processor.
 
-There is no interest list.  Nobody tells us who is ready, so we ask everybody, all the time.
+There is no interest list.  Nothing tells us which client is ready, so we keep asking all of them.
 """
 
 from echo.accept import accept_all
@@ -8,7 +8,7 @@ from echo.connection import READ
 
 
 def serve(listener):
-    """Echo to every client of `listener`, for ever."""
+    """Serve the clients of `listener`, all at once, forever."""
     listener.setblocking(False)
     connections = {}  # fd -> Connection
 

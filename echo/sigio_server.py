@@ -1,8 +1,8 @@
 """An echo server on signals: one thread, many clients, one signal for all of them.
 
-The interest list is one flag on each socket, O_ASYNC, and the kernel sends a signal to whom
-the socket belongs.  The signal does not say which socket it was, and a second one is dropped
-while the first has not been taken.  So after each we ask everybody, until nobody has moved.
+The interest list is one flag on each socket, O_ASYNC: the kernel sends a signal to the socket's
+owner.  The signal does not say which socket it was, and another one is dropped while the first is
+pending.  So after each signal we ask every client, until none of them has anything to do.
 """
 
 import fcntl
@@ -18,8 +18,8 @@ F_SETOWN_EX, F_OWNER_TID = 15, 0  # from <asm-generic/fcntl.h>; Python has only 
 
 
 def serve(listener):
-    """Echo to every client of `listener`, for ever."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})  # or the first would kill us
+    """Serve the clients of `listener`, all at once, forever."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})  # or it would end the process
     listener.setblocking(False)
     connections = {}  # fd -> Connection
     notify(listener)
@@ -47,7 +47,7 @@ def serve(listener):
 
 
 def notify(descriptor):
-    """Have SIGIO sent to this very thread when there is something to read, or room again."""
+    """Have SIGIO sent to this thread when there is something to read, or room to write."""
     owner = struct.pack("ii", F_OWNER_TID, threading.get_native_id())
     fcntl.fcntl(descriptor, F_SETOWN_EX, owner)
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)

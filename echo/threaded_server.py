@@ -1,7 +1,7 @@
 """An echo server that waits in many places at once: one thread for each client.
 
-There is no interest list.  Each thread sleeps in its own recv() or send(), and the kernel's
-scheduler wakes the one whose client has moved.
+There is no interest list.  Each thread sleeps in its own recv() or send(), and the kernel wakes
+the one whose client has sent something or has made room.
 """
 
 import threading
@@ -11,12 +11,12 @@ from echo.blocking_server import echo
 
 
 def serve(listener):
-    """Echo to every client of `listener`, for ever."""
+    """Serve the clients of `listener`, all at once, forever."""
     while True:
-        sock = accept(listener)  # sleeps until somebody connects
+        sock = accept(listener)  # sleeps until a client connects
         try:
             threading.Thread(target=serve_one, args=[sock], daemon=True).start()
-        except RuntimeError:  # the system has no thread for this client; the others have theirs
+        except RuntimeError:  # the system can't start another thread; the others go on
             sock.close()
 
 

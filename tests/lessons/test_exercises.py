@@ -49,12 +49,14 @@ def answers(request):
     """What the checks of a lesson say: {(exercise, which answer): (text, what is expected)}."""
     notebook = nbformat.read(request.param, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    wrong = runpy.run_path(str(WRONG_ANSWERS / f"{request.param.stem}.py"))["WRONG"]
+    file = runpy.run_path(str(WRONG_ANSWERS / f"{request.param.stem}.py"))
     tried = {}  # (exercise, answer) -> its cells, the last of which prints
     for number, (stub, check, solution) in enumerate(parts(notebook), 1):
         tried[number, "untouched"] = [stub, check], re.compile("^Not attempted yet")
         tried[number, "solution"] = [solution], SOLVED
-        for which, (answer, expected) in enumerate(wrong[number], 1):
+        for which, answer in enumerate(file.get("RIGHT", {}).get(number, []), 1):
+            tried[number, f"right {which}"] = [answer, check], SOLVED
+        for which, (answer, expected) in enumerate(file["WRONG"][number], 1):
             tried[number, f"wrong {which}"] = [answer, check], re.compile(re.escape(expected))
     sources = ["\n".join(dict.fromkeys(imports(code)))]
     sources += [source for cells, _ in tried.values() for source in cells]
@@ -80,6 +82,11 @@ def test_an_untouched_stub_is_not_attempted(answers):
 
 def test_each_solution_passes(answers):
     for key, (text, expected) in told(answers, "solution").items():
+        assert expected.search(text), (key, text)
+
+
+def test_right_answers_may_be_written_otherwise(answers):
+    for key, (text, expected) in told(answers, "right").items():
         assert expected.search(text), (key, text)
 
 

@@ -64,7 +64,8 @@ def try_case(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[
         where = f" (line {line.tb_lineno})" if line is not None else ""
         said = f": {error}" if str(error) else ""
         return type(error), f"{type(error).__name__}{said}{where}"
-    return value, repr(value)
+    # A class that is returned is not an exception that was raised.
+    return (repr(value) if isinstance(value, type) else value), repr(value)
 
 
 def worded(expected: Any) -> str:

@@ -79,10 +79,7 @@ def told_in_vain(reader: Reader) -> str:
     reader.client.send(BYTE)
     until(lambda: tape.at_gate() or reader.done)
     if reader.done and not reader.crash and reader.conn.gettimeout():
-        return (
-            "with settimeout() Python sleeps and reads in one step; here another thread takes the"
-            " byte in between"
-        )
+        return "the exercise rules out settimeout(), with which Python does the waiting for you"
     if reader.done:
         return reader.crash or f"it returned {reader.result!r} without a conn.recv()"
     socket.socket.recv(reader.conn, 1)

@@ -1,6 +1,6 @@
 """A crowd: thousands of clients of one server, held by a process of their own.
 
-    with more_descriptors(), crowd(server, 2000) as many:
+    with crowd(server, 2000) as many:
         many.answered()                          # "all"
 
 A connection takes a descriptor at each end.  One process may not have as many as two, so only
@@ -14,12 +14,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from echo.lab.run.faults import more_descriptors
 from echo.lab.run.rest import settle_patiently
 from echo.lab.run.server import Server
 
-ALL_ANSWERED = (
-    15.0  # seconds for all of them to be answered: they take one, and more on a busy machine
-)
+ALL_ANSWERED = 15.0  # seconds that may take: it is one, and more on a busy machine
+MORE = 2048  # descriptors beside the server's ends: what the process has open, and the lesson's
 SPARE = 64  # descriptors that are left for everything else
 
 # It ends, and all its clients reset, when its standard input does (socket(7), SO_LINGER): so
@@ -75,10 +75,17 @@ class Crowd:
 def crowd(server: Server, count: int) -> Iterator[Crowd]:
     """Inside the block, `count` clients of another process are connected to `server`.
 
-    The soft limit of open files must leave room for the server's ends: more_descriptors().
-    Where it does not, there are fewer, and a line is printed that begins `reduced:`.
+    The soft limit of open files (getrlimit(2)) is raised inside the block, as far as the hard one
+    lets us, to leave room for the server's ends.  Where there is still not enough, there are
+    fewer clients, and a line is printed that begins `reduced:`.
     Raises RuntimeError if they cannot connect.
     """
+    with more_descriptors(count + MORE):
+        yield from held(server, count)
+
+
+def held(server: Server, count: int) -> Iterator[Crowd]:
+    """The clients, once they are connected; they end with the generator."""
     most = min(count, room())
     if most < count:
         print(f"reduced: {most} clients, not {count}: too few open files are allowed here")

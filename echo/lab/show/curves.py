@@ -145,11 +145,15 @@ def in_units(kind: str, points: Points) -> Points:
 
 
 def lines(shown: Curve) -> tuple[dict[str, Points], dict[str, Points]]:
-    """Our lines and the recorded ones, which go no further than ours, as they are drawn."""
+    """Our lines and the recorded ones of the same calls, no further than ours, as they are drawn.
+
+    Only of the same calls: what epoll costs is the surprise of a later lesson.
+    """
     most = max(max(points) for points in shown.costs.values())
     recorded = {
         name: {number: cost for number, cost in points.items() if number <= most}
         for name, points in RECORDED_COSTS.get(shown.kind, {}).items()
+        if name in shown.costs
     }
     ours, theirs = (
         {name: in_units(shown.kind, points) for name, points in costs.items()}
@@ -184,7 +188,9 @@ def picture(shown: Curve) -> str:
     from matplotlib.figure import Figure
 
     ours, theirs = lines(shown)
-    names = list(dict.fromkeys([*theirs, *ours]))  # a name keeps its colour
+    names = list(
+        dict.fromkeys([*RECORDED_COSTS.get(shown.kind, {}), *ours])
+    )  # each keeps its colour
     with rc_context(CURVE_STYLE):
         figure = Figure(figsize=(7, 3.7))
         axes = figure.add_axes((0.1, 0.21, 0.76, 0.74))

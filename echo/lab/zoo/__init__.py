@@ -16,7 +16,7 @@ from echo.lab.zoo.animal import Animal
 from echo.lab.zoo.animals import ANIMALS
 from echo.lab.zoo.changes import Change, derive
 
-__all__ = ["ANIMALS", "Animal", "Change", "derive", "load"]
+__all__ = ["ANIMALS", "Animal", "Change", "derive", "faults", "load"]
 
 
 def load(name: str) -> types.ModuleType:
@@ -25,3 +25,10 @@ def load(name: str) -> types.ModuleType:
         raise ValueError(f"there is no {name!r} in the zoo, but {', '.join(ANIMALS)}")
     animal = ANIMALS[name]
     return derive(name, animal.server, animal.changes)
+
+
+def faults(name: str) -> list[int]:
+    """The numbers of the lines of an animal's file that are to blame, in order."""
+    text = load(name).__source__
+    ends = [text.index(piece) + len(piece) for piece in ANIMALS[name].fault]
+    return sorted(text[:end].count("\n") for end in ends)

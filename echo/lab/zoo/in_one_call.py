@@ -16,17 +16,17 @@ BLOCKING: dict[str, Animal] = {
             Change(
                 "blocking_server",
                 """\
-        with accept(listener) as sock:  # sleeps until somebody connects
+        with accept(listener) as sock:  # sleeps until a client connects
             echo(sock)
 """,
                 """\
-        guests.append(accept(listener))  # sleeps until somebody connects
+        guests.append(accept(listener))  # sleeps until a client connects
         echo(guests[-1])
 """,
             ),
         ),
         caught_by="closes_when_the_client_has_finished",
-        fault=("guests.append(accept(listener))  # sleeps until somebody connects\n",),
+        fault=("guests.append(accept(listener))  # sleeps until a client connects\n",),
     ),
     "hears_them_out": Animal(
         "blocking_server",

@@ -1,18 +1,53 @@
-"""Two wrong answers to each exercise of 00_start_here, and what the learner is told."""
+"""Answers to each exercise of 00_start_here: right ones, and wrong ones with what is said."""
+
+RIGHT = {
+    1: [
+        "my_choice = nonblocking_server.serve",
+        "from echo.threaded_server import serve as my_choice",
+    ],
+    2: [
+        """
+def serve(listener):
+    while True:
+        sock, _ = listener.accept()
+        data = b"-"
+        while data:
+            data = sock.recv(65536)
+            sock.sendall(data)
+        sock.close()
+""",
+        """
+def serve(listener):
+    while True:
+        sock, _ = listener.accept()
+        for data in iter(lambda: sock.recv(1), b""):
+            sock.send(data)
+        sock.close()
+""",
+    ],
+    3: ['missing, waits_for = "SENDTO", "Client 1"', 'missing, waits_for = "client 1", "sendto"'],
+}
 
 WRONG = {
     1: [
         (
             """
-serve = blocking_server.serve
+my_choice = blocking_server.serve
 """,
             "the server is asleep in recvfrom, waiting for client 1",
         ),
         (
             """
-serve = threaded_server
+my_choice = threaded_server
 """,
             "check() takes the function serve(listener): threaded_server.serve",
+        ),
+        (
+            """
+def my_choice(listener):
+    return threaded_server
+""",
+            "serve() returned, but a server runs for ever",
         ),
     ],
     2: [
@@ -58,5 +93,6 @@ def serve(listener):
             'missing, waits_for = "sendto", "listener"',
             "yes  sendto\nno   listener\n\nNot yet: 1 of 2 is missing.",
         ),
+        ('missing, waits_for = "sendto", "the client"', "no   the client"),
     ],
 }

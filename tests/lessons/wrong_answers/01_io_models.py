@@ -1,4 +1,78 @@
-"""Wrong answers to each exercise of 01_io_models, and what the learner is told."""
+"""Answers to each exercise of 01_io_models: right ones, and wrong ones with what is said."""
+
+MODELS = """
+import selectors
+
+
+def from_a_file(conn):
+    return conn.makefile("rb").read(1)
+
+
+def with_naps(conn):
+    conn.setblocking(False)
+    while True:
+        try:
+            return conn.recv(1)
+        except BlockingIOError:
+            time.sleep(0.001)
+
+
+def with_a_selector(conn):
+    with selectors.DefaultSelector() as selector:
+        selector.register(conn, selectors.EVENT_READ)
+        selector.select()
+        return conn.recv(1)
+
+
+models = {{from_a_file: "{}", with_naps: "{}", with_a_selector: "{}"}}
+"""
+RESTED = """
+def rested(conn):
+    epoll = select.epoll()
+    epoll.register(conn, select.EPOLLIN)
+    while True:
+        {}
+        try:
+            return conn.recv(1)
+        except BlockingIOError:
+            pass
+"""
+
+RIGHT = {
+    1: [
+        """
+def read(conn):
+    while True:
+        select.select([conn], [], [])
+        try:
+            return conn.recv(1)
+        except OSError:
+            continue
+""",
+        """
+def read(conn):
+    poll, data = select.poll(), None
+    poll.register(conn, select.POLLIN)
+    while data is None:
+        poll.poll()
+        try:
+            data = conn.recv(1)
+        except BlockingIOError:
+            data = None
+    return data
+""",
+    ],
+    2: [
+        MODELS.format("Blocking", "Non-Blocking", "Multiplexing"),
+        MODELS.format("", "", "")
+        + 'models = dict(zip(models, ["blocking", "non-blocking", "multiplexing"], strict=True))',
+    ],
+    3: [
+        RESTED.format("epoll.poll(None)"),
+        RESTED.format("epoll.poll(timeout=-1)"),
+        RESTED.format("select.select([conn], [], [])"),
+    ],
+}
 
 WRONG = {
     1: [
@@ -35,7 +109,7 @@ def read(conn):
     conn.settimeout(5)
     return conn.recv(1)
 """,
-            "with settimeout() Python sleeps and reads in one step",
+            "the exercise rules out settimeout()",
         ),
         (
             """
@@ -86,37 +160,24 @@ def read(conn):
     ],
     2: [
         (
-            """
-def patient(conn):
-    conn.settimeout(5)
-    return conn.recv(1)
-
-
-call, is_blocking = "recvfrom", False
-""",
-            "no   recvfrom\nyes  False\n\nNot yet",
+            MODELS.format("asynchronous", "non-blocking", "multiplexing"),
+            "no   from_a_file: asynchronous\nyes  with_naps: non-blocking\n",
         ),
         (
-            """
-def patient(conn):
-    conn.settimeout(5)
-    return conn.recv(1)
-
-
-call, is_blocking = "poll", True
-""",
-            "yes  poll\nno   True\n\nNot yet",
+            MODELS.format("blocking", "multiplexing", "multiplexing"),
+            "no   with_naps: multiplexing\n",
+        ),
+        (
+            MODELS.format("blocking", "non-blocking", "asleep in epoll_wait"),
+            "no   with_a_selector: asleep in epoll_wait\n",
         ),
     ],
     3: [
+        (RESTED.format("epoll.poll(0)"), "nothing has arrived, and it goes on asking"),
+        (RESTED.format("epoll.poll(0.01)"), "nothing has arrived, and it goes on asking"),
         (
-            'who, call = "the kernel", "nowhere"',
-            "no   the kernel\nno   nowhere\n\nNot yet: 2 of 2 are missing",
+            RESTED.format("time.sleep(0.01)"),
+            "it is asleep in clock_nanosleep, whether a byte comes or not",
         ),
-        ('who, call = "another thread", "recvfrom"', "no   recvfrom\n\nNot yet"),
-    ],
-    4: [
-        ("line = 39", "no   line 39: conn.sock.close()\n\nNot yet. On the tape, follow client 3"),
-        ("line = 43", "no   line 43: signal.sigwaitinfo({signal.SIGIO})  # sleeps\n\nNot yet"),
     ],
 }

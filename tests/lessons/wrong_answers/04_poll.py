@@ -1,30 +1,96 @@
-"""Wrong answers to each exercise of 04_poll, and what the learner is told."""
+"""Right and wrong answers to each exercise of 04_poll, and what the learner is told."""
+
+RIGHT = {
+    1: [
+        """
+def serve(listener):
+    listener.setblocking(False)
+    poller = select.poll()
+    poller.register(listener, select.POLLIN)
+    clients = {}
+    while True:
+        events = dict(poller.poll())
+        for fd in set(events) & set(clients):
+            conn = clients[fd]
+            if events[fd] & ~select.POLLOUT:
+                conn.receive()
+            if conn.unsent:
+                conn.send()
+            if not conn.wanted():
+                poller.unregister(fd)
+                clients.pop(fd).sock.close()
+            else:
+                poller.modify(fd, conn.wanted())
+        if listener.fileno() in events:
+            for conn in accept_all(listener):
+                clients[conn.fileno()] = conn
+                poller.register(conn.fileno(), select.POLLIN)
+""",
+        """
+def serve(listener):
+    listener.setblocking(False)
+    poller = select.poll()
+    clients = {}
+    while True:
+        for fd, conn in list(clients.items()):
+            if conn.wanted() == 0:
+                poller.unregister(fd)
+                del clients[fd]
+                conn.sock.close()
+            else:
+                poller.register(fd, conn.wanted())
+        poller.register(listener, READ)
+        for fd, event in poller.poll():
+            if fd == listener.fileno():
+                clients.update({conn.fileno(): conn for conn in accept_all(listener)})
+            elif event & select.POLLOUT:
+                clients[fd].send()
+                if event & READ:
+                    clients[fd].receive()
+            else:
+                clients[fd].receive()
+""",
+    ],
+    2: [
+        """
+old = "elif event & select.POLLHUP:  # the client has gone"
+new = "if event & select.POLLHUP:  # the client has gone"
+""",
+        """
+old = "            elif event & WRITE:"
+new = "            if conn.unsent:"
+""",
+    ],
+    3: [
+        "line = 29",
+    ],
+    4: [
+        """
+def poll_says(unread, they_finished, we_finished, room):
+    said = set()
+    if they_finished:
+        said = {"RDHUP", "IN"} | ({"HUP"} if we_finished else set())
+    if unread > 0:
+        said.add("IN")
+    if we_finished or room:
+        said.add("OUT")
+    return said
+""",
+        """
+def poll_says(unread, they_finished, we_finished, room):
+    reasons = {
+        "HUP": they_finished and we_finished,
+        "RDHUP": they_finished,
+        "OUT": we_finished or room,
+        "IN": they_finished or unread,
+    }
+    return [flag for flag in reasons if reasons[flag]]
+""",
+    ],
+}
 
 WRONG = {
     1: [
-        (
-            """
-old = "elif event & WRITE:"
-new = "elif conn.unsent:"
-""",
-            "Not repaired yet. It should still do this:\n\nFAIL  answers a client that goes on",
-        ),
-        (
-            """
-old = "elif event & select.POLLHUP:  # the client has gone"
-new = "elif event & (select.POLLHUP | select.POLLRDHUP):"
-""",
-            "Not repaired yet. It should still do this:\n\nFAIL  answers a client that goes on",
-        ),
-        (
-            """
-old = "elif event & WRITE"
-new = "if event & WRITE"
-""",
-            "'elif event & WRITE' stands nowhere in uses_elif.py: copy one whole line",
-        ),
-    ],
-    2: [
         (
             """
 def serve(listener):
@@ -109,9 +175,42 @@ def serve(listener):
             "the server crashed: ValueError: file descriptor cannot be a negative integer (-1)",
         ),
     ],
+    2: [
+        (
+            """
+old = "elif event & WRITE:"
+new = "elif conn.unsent:"
+""",
+            "Not repaired yet. It should still do this:\n\nFAIL  answers a client that goes on",
+        ),
+        (
+            """
+old = "elif event & select.POLLHUP:  # the client has gone"
+new = "elif event & (select.POLLHUP | select.POLLRDHUP):"
+""",
+            "Not repaired yet. It should still do this:\n\nFAIL  answers a client that goes on",
+        ),
+        (
+            """
+old = "elif event & WRITE"
+new = "if event & WRITE"
+""",
+            "'elif event & WRITE' stands nowhere in uses_elif.py: copy one whole line",
+        ),
+    ],
     3: [
-        ("line = 31", "no   line 31: if conn.unsent:"),
-        ("line = 39", "no   line 39: elif wanted != conn.interest:"),
+        (
+            "line = 31",
+            "no   line 31: if conn.unsent:",
+        ),
+        (
+            "line = 39",
+            "no   line 39: elif wanted != conn.interest:",
+        ),
+        (
+            "line = 41",
+            "no   line 41: conn.interest = wanted",
+        ),
     ],
     4: [
         (

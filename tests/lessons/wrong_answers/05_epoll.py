@@ -1,4 +1,4 @@
-"""Two wrong answers to each exercise of 05_epoll, and what the learner is told."""
+"""Right and wrong answers to each exercise of 05_epoll, and what the learner is told."""
 
 PROXY = """
 def serve(listener):
@@ -22,12 +22,15 @@ def serve(listener):
             if fd not in ends:
                 continue
             end = ends[fd]
-            end.connected = True
-            if event & ~WRITE:
+            if not end.connected:
+                end.connected = True
+                if end.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                    end.lost()
+            elif event & ~WRITE:
                 end.receive()
             both = end, end.other
             for one in both:
-                if one.unsent:
+                if one.connected and one.unsent:
                     one.send()
 {finish}            for one in both:
                 if {over}:
@@ -41,24 +44,143 @@ FINISH = """\
                 one.finish()
 """
 
-WRONG = {
+RIGHT = {
     1: [
-        (
-            """
-old = "conn.interest = wanted"
-new = "conn.interest = 0"
+        # The dict has a descriptor's flags beside its Connection; unregister() before close().
+        """
+def serve(listener):
+    listener.setblocking(False)
+    poller = select.epoll()
+    poller.register(listener, select.EPOLLIN)
+    known = {}
+    while True:
+        for fd, event in poller.poll():
+            if fd not in known:
+                for conn in accept_all(listener):
+                    poller.register(conn.fileno(), select.EPOLLIN)
+                    known[conn.fileno()] = conn, select.EPOLLIN
+                continue
+            conn, told = known[fd]
+            if event & ~select.EPOLLOUT:
+                conn.receive()
+            conn.send()
+            wanted = conn.wanted()
+            if wanted == 0:
+                poller.unregister(fd)
+                known.pop(fd)[0].sock.close()
+            elif wanted != told:
+                poller.modify(fd, wanted)
+                known[fd] = conn, wanted
 """,
-            'the server meets "sleeps while its clients are silent", too.',
-        ),
-        (
-            """
-old = "conn.interest = wanted"
-new = "conn.interest = WRITE"
+        # It tells the kernel in every turn, and asks before it sends.
+        """
+def serve(listener):
+    listener.setblocking(False)
+    clients = {}
+    with select.epoll() as poller:
+        poller.register(listener, READ)
+        while True:
+            for fd, event in poller.poll(-1, 10):
+                conn = clients.get(fd)
+                if conn is None:
+                    new = list(accept_all(listener))
+                    clients.update((one.fileno(), one) for one in new)
+                    for one in new:
+                        poller.register(one, READ)
+                    continue
+                if event & WRITE:
+                    conn.send()
+                if event & READ:
+                    conn.receive()
+                if conn.wanted():
+                    poller.modify(fd, conn.wanted())
+                else:
+                    conn.sock.close()
+                    del clients[fd]
 """,
-            "the server crashed: NameError: name 'WRITE' is not defined",
-        ),
     ],
     2: [
+        'new = "elif wanted > READ:"',
+        'new = "            elif wanted not in (READ, conn.interest):  # no"',
+    ],
+    3: ["told_wrongly = 40"],
+    4: [
+        # On poll, with every end asked anew in every turn.
+        """
+def serve(listener):
+    listener.setblocking(False)
+    ends = {}
+    while True:
+        poller = select.poll()
+        poller.register(listener, READ)
+        for fd, end in ends.items():
+            if end.wanted():
+                poller.register(fd, end.wanted())
+        for fd, event in poller.poll():
+            if fd == listener.fileno():
+                for conn in accept_all(listener):
+                    mine, yours = End(conn.sock, True), End(socket.socket(), False)
+                    mine.other, yours.other = yours, mine
+                    yours.sock.setblocking(False)
+                    yours.sock.connect_ex(behind.address)
+                    ends[mine.fileno()], ends[yours.fileno()] = mine, yours
+            elif fd in ends:
+                end = ends[fd]
+                if end.connected:
+                    if event & ~WRITE:
+                        end.receive()
+                else:
+                    if end.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                        end.lost()
+                    end.connected = True
+                for one in end.other, end:
+                    if one.connected and one.unsent:
+                        one.send()
+                    one.finish()
+                if end.finished and end.other.finished:
+                    for one in end, end.other:
+                        del ends[one.fileno()]
+                        one.sock.close()
+""",
+        # select() makes the lists; both connections of a client are kept as a pair.
+        """
+def serve(listener):
+    listener.setblocking(False)
+    pairs = []
+    while True:
+        everyone = [end for pair in pairs for end in pair]
+        reading = [listener] + [end for end in everyone if end.wanted() & READ]
+        writing = [end for end in everyone if end.wanted() & WRITE]
+        readable, writable, _ = select.select(reading, writing, [])
+        for pair in list(pairs):
+            for end in pair:
+                if end in writable and not end.connected:
+                    end.connected = True
+                    if end.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                        end.lost()
+                elif end in readable:
+                    end.receive()
+            for end in pair:
+                if end.connected and end.unsent:
+                    end.send()
+                end.finish()
+            if all(end.finished for end in pair):
+                pairs.remove(pair)
+                for end in pair:
+                    end.sock.close()
+        if listener in readable:
+            for conn in accept_all(listener):
+                front, back = End(conn.sock, True), End(socket.socket(), False)
+                front.other, back.other = back, front
+                back.sock.setblocking(False)
+                back.sock.connect_ex(behind.address)
+                pairs.append((front, back))
+""",
+    ],
+}
+
+WRONG = {
+    1: [
         (
             """
 def serve(listener):
@@ -110,10 +232,71 @@ def serve(listener):
 """,
             "a part of it, then nothing for 2 seconds",
         ),
+        (
+            """
+def serve(listener):
+    listener.setblocking(False)
+    poller = select.epoll()
+    poller.register(listener, READ)
+    clients = {}
+    while True:
+        for fd, event in poller.poll():
+            if fd == listener.fileno():
+                for conn in accept_all(listener):
+                    clients[conn.fileno()] = conn
+                    poller.register(conn, READ | WRITE)
+                continue
+            conn = clients[fd]
+            if event & READ and conn.wanted() & READ:
+                conn.receive()
+            if conn.unsent:
+                conn.send()
+            if not conn.wanted():
+                del clients[fd]
+                conn.sock.close()
+""",
+            "FAIL  sleeps while its clients are silent",
+        ),
+    ],
+    2: [
+        (
+            """
+new = "elif wanted:"
+""",
+            'the server meets "sleeps while its clients are silent", too.',
+        ),
+        (
+            """
+new = "pass"
+""",
+            "This is not Python any more",
+        ),
+        (
+            """
+new = "elif wanted == READ:"
+""",
+            "It breaks, but not as asked. It should still do this:",
+        ),
+        (
+            """
+new = "elif wanted != WRITE:"
+""",
+            "the server crashed: NameError: name 'WRITE' is not defined",
+        ),
     ],
     3: [
-        ("told_wrongly = 41", "no   line 41: conn.interest = wanted"),
-        ("told_wrongly = 39", "no   line 39: elif wanted != conn.interest:"),
+        (
+            "told_wrongly = 41",
+            "no   line 41: conn.interest = wanted",
+        ),
+        (
+            "told_wrongly = 39",
+            "no   line 39: elif wanted != conn.interest:",
+        ),
+        (
+            "told_wrongly = 35",
+            "no   line 35: if not wanted:",
+        ),
     ],
     4: [
         (
@@ -123,6 +306,10 @@ def serve(listener):
         (
             PROXY.format(finish=FINISH, over="end.eof or end.other.eof"),
             "FAIL  answers a client that sends and finishes at once",
+        ),
+        (
+            "serve = epoll_server.serve",
+            "Clients came through to the server behind: False",
         ),
     ],
 }
