@@ -304,7 +304,7 @@ class Process:
         return held is not None and sent > held
 
     def kernel_holds(self, client: socket.socket) -> int | None:
-        """Bytes of this connection that are in the kernel, in either direction; None: it has ended."""
+        """Bytes of this connection that the kernel has, in either direction; None: it has ended."""
         return held_by_the_kernel(client, self.address[1])
 
     # -- what is done to it -------------------------------------------------------------

@@ -196,7 +196,7 @@ class Server:
         return held is not None and sent > held
 
     def kernel_holds(self, client: socket.socket) -> int | None:
-        """Bytes of this connection that are in the kernel, in either direction; None: it has ended."""
+        """Bytes of this connection that the kernel has, in either direction; None: it has ended."""
         here = client.getsockname()
         for sock in self.accepted():
             with contextlib.suppress(OSError):  # it has gone

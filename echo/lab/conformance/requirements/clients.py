@@ -1,6 +1,7 @@
 """Who comes, says something and goes: one client, two hundred, and every way of leaving."""
 
 import contextlib
+import socket
 
 from echo.lab.conformance.catalog import requirement
 from echo.lab.conformance.subject import Failed, NoEcho, Subject, Talker, noise, short
@@ -35,22 +36,23 @@ def sends_back_what_it_receives(server: Subject) -> None:
 
 
 def other_habit(server: Subject) -> str:
-    """What it may be instead of an echo, tried with two more clients; "" if it is neither."""
+    """What it may be instead of an echo, as its first client finds out; "" if it is neither."""
     if server.server.ended:
         return ""
+    first = server.talkers[0]
     with contextlib.suppress(Failed, OSError):
+        first.sock.send(b"\n")
+        if first.receive(6)[0] == b"hello\n":
+            return "it waits for the end of a line, and an echo gives back what has come"
+    with contextlib.suppress(Failed, OSError):
+        first.sock.shutdown(socket.SHUT_WR)  # a server may have time for one
+        first.receive(1 << 20)  # nor shall it find that its client has reset
+        first.leaves()
+        server.settle()
         silent = server.connect()
         silent.sock.settimeout(0.3)
         if said := silent.receive(100)[0]:
             return f"it speaks first: {short(said)}, and an echo says only what it has heard"
-    with contextlib.suppress(Failed, OSError):
-        client = server.connect()
-        client.sock.settimeout(0.3)
-        client.sock.send(b"hello")
-        if not client.receive(1)[0]:
-            client.sock.send(b"\n")
-            if client.receive(6)[0] == b"hello\n":
-                return "it waits for the end of a line, and an echo gives back what has come"
     return ""
 
 
