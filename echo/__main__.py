@@ -31,8 +31,7 @@ def port(text):
 
 
 def arguments():
-    width = max(map(len, SERVERS))
-    lines = [f"  {name:{width}}  {summary(path)}" for name, path in SERVERS.items()]
+    lines = [f"  {name:12} {summary(path)}" for name, path in SERVERS.items()]
     parser = Parser(
         prog="python -m echo",
         description=__doc__,
@@ -51,12 +50,6 @@ def summary(path):
         return file.readline().strip('"\n')
 
 
-def written(address):
-    """As a browser wants it: brackets around what has colons of its own."""
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def main():
     options = arguments()
     if not hasattr(select, NEEDS.get(options.name, "select")):
@@ -66,22 +59,19 @@ def main():
     serve = importlib.import_module(f"echo.{options.name}_server").serve
     try:
         family = socket.getaddrinfo(options.host, options.port)[0][0]
-        address = (options.host, options.port)
-        listener = socket.create_server(address, family=family, backlog=4096)
+        listener = socket.create_server((options.host, options.port), family=family, backlog=4096)
     except (OSError, UnicodeError) as error:  # UnicodeError: no host can have such a name
         why = getattr(error, "strerror", "no such host").partition(" (")[0]
-        where = written((options.host, options.port))
+        where = f"{options.host}:{options.port}"
         sys.exit(f"python -m echo: cannot listen on {where}: {why}; try another port or --host")
     with listener:
-        where = written(listener.getsockname())
+        host, number = listener.getsockname()[:2]
+        host = f"[{host}]" if ":" in host else host
         try:
-            print(f"{options.name} server listening on {where}; Ctrl-C ends it", flush=True)
-        except OSError as error:  # a full disk, a closed pipe
-            sys.stdout = None  # nobody shall try again at the end
-            sys.exit(f"python -m echo: cannot write to stdout: {error.strerror}")
-        try:
+            print(f"{options.name} server listening on {host}:{number}; Ctrl-C ends it", flush=True)
             serve(listener)
-        except OSError as error:  # this machine does not let it
+        except OSError as error:  # this machine does not let it, or takes no line on stdout
+            sys.stdout = None  # nobody shall try again at the end
             sys.exit(f"python -m echo: {error.strerror}")
 
 

@@ -25,7 +25,7 @@ from echo.lab.run.process import NotAsked, Process, Unusable
 from echo.lab.run.program import Parser, leaving_nobody
 
 PROGRAM = "python -m echo.lab.conformance"
-SILENCE = 8  # seconds after which a line says that it goes on
+GOES_ON = 8  # seconds after which a line says that it goes on
 IMPORT = 10  # seconds after which a file that is imported still runs, and is no module
 
 
@@ -100,13 +100,13 @@ def print_verdict(asked: list[Requirement], judge: Callable[[Requirement], None]
 
 @contextlib.contextmanager
 def progress(one: Requirement) -> Iterator[None]:
-    """A line on stderr whenever it has taken SILENCE seconds more: nothing hangs."""
+    """A line on stderr whenever it has taken GOES_ON seconds more: nothing hangs."""
     over = threading.Event()
 
     def tell() -> None:
         seconds = 0
-        while not over.wait(SILENCE):
-            seconds += SILENCE
+        while not over.wait(GOES_ON):
+            seconds += GOES_ON
             print(f"...   {title(one)}: {seconds} seconds so far", file=sys.stderr, flush=True)
 
     thread = threading.Thread(target=tell, daemon=True)

@@ -7,7 +7,7 @@ from echo.lab.kernel.processes import ThreadState
 from echo.lab.run.rest import RESTLESS
 
 WINDOW = 0.2  # seconds of one look
-STEP = 0.01  # seconds: not in one piece, for a virtual machine may stand still for that long
+PAUSES = 0.01  # seconds: not in one piece, for a virtual machine may stand still for that long
 SHARE = 0.05  # of one processor: who asks ten times a second needs less, who spins gets more
 LEAST = 0.01  # seconds of processor time; the kernel does not count more finely everywhere
 
@@ -26,13 +26,16 @@ class Window:
 
     def __init__(self, server: Resting) -> None:
         self.server = server
-        self.began, self.before, self.slept = time.monotonic(), server.cpu(), slept(server.look())
+        self.last = server.look()
+        self.began, self.before, self.slept = time.monotonic(), server.cpu(), slept(self.last)
         self.looks = self.asleep = 0
 
     def watch(self) -> None:
-        time.sleep(STEP)
-        self.looks += 1
-        self.asleep += all(one.state == "S" for one in self.server.look().values())
+        time.sleep(PAUSES)
+        before, self.last = self.last, self.server.look()
+        self.looks += 1  # who waits for the GIL sleeps as well, but has been awake in between
+        asleep = all(one.state == "S" for one in self.last.values())
+        self.asleep += asleep and self.last == before
 
     @property
     def lasted(self) -> float:

@@ -19,15 +19,17 @@ from echo.lab.run.process import AT_ONCE, NotAsked
 from echo.lab.run.server import Server
 
 SOON = 2  # seconds by which anything that works has happened
+REACTED = 2  # seconds by which it has reacted, if it comes to rest at all
+STARVED = 10  # seconds after which who gets no processor has to be judged nevertheless
 LATE = 5  # seconds after which we go on without what normally comes at once
 BUFFER = 16 * 1024  # what we ask the kernel to hold in each direction, in bytes
 LONG = 4 * 1024 * 1024  # more than these and any sensible server hold for one client
 
 
-FD_SETSIZE = 1024  # select() can express descriptors below it
-HIGH = 2048  # clients of ours get descriptors from here on: the low ones are for the server
-ROUNDS = 20  # times that a client reads a little, and the server owes no more than before
-SPARE = 32  # descriptors that are left for everything else
+IN_A_SET = 1024  # select() can express descriptors below it
+ABOVE = 2048  # clients of ours get descriptors from here on: the low ones are for the server
+SIPS = 20  # times that a client reads a little, and the server owes no more than before
+OTHERS_NEED = 32  # descriptors that are left for everything else
 
 
 class Failed(AssertionError):
@@ -100,14 +102,14 @@ class Subject:
     def settle(self, patience: float = 0) -> bool:
         """Wait until it has reacted; if it will not come to rest, something else tells."""
         try:
-            self.server.settle(patience or SOON)
+            self.server.settle(patience or REACTED)
         except TimeoutError:
             return False
         return True
 
     def settle_quickly(self) -> None:
         """The same for a fraction of the time: somebody else is waiting meanwhile."""
-        self.settle(SOON / 4)
+        self.settle(REACTED / 4)
 
     def let_pass(self, seconds: float) -> None:
         """Nothing happens for so long."""
@@ -121,16 +123,16 @@ class Subject:
 
         Ours get high numbers if there are any: select() needs the low ones.  Raises NotAsked.
         """
-        with more_descriptors(HIGH + clients + SPARE):
+        with more_descriptors(ABOVE + clients + OTHERS_NEED):
             limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-            high = limit >= HIGH + clients + SPARE
-            below = min(limit, FD_SETSIZE)
+            high = limit >= ABOVE + clients + OTHERS_NEED
+            below = min(limit, IN_A_SET)
             used = sum(int(fd) < below for fd in os.listdir("/proc/self/fd"))
             ends = (not self.foreign) + (not high)  # of each connection, that need a low one
-            if used + ends * clients + SPARE > below:
+            if used + ends * clients + OTHERS_NEED > below:
                 raise NotAsked(f"too few open files are allowed here for {clients} clients")
             self.server.allow(clients)
-            self.lowest = HIGH * high
+            self.lowest = ABOVE * high
             try:
                 yield
             finally:
@@ -180,7 +182,7 @@ class Subject:
     def expect_asleep(self) -> None:
         """Nothing happens, so it uses no processor time; ours and that of others not counted."""
         self.settle()
-        doing = at_rest(self.server, LATE)
+        doing = at_rest(self.server, STARVED)
         self.expect(not doing, f"nothing happens, and yet the server {doing} all the time")
 
     def expect_owing(self, client: "Talker") -> None:
@@ -328,7 +330,7 @@ class Talker:
         most = before = open_ = since = 0
         self.sock.setblocking(False)
         try:
-            while since < ROUNDS and most < LONG and not self.subject.server.ended:
+            while since < SIPS and most < LONG and not self.subject.server.ended:
                 with contextlib.suppress(BlockingIOError):
                     open_ += self.sock.send(data)
                 with contextlib.suppress(BlockingIOError):

@@ -46,7 +46,7 @@ def thread_state(tid: int, pid: int | str = "self") -> ThreadState | None:
     return ThreadState(state, tuple(re.findall(r"ctxt_switches:\s*(\d+)", text)))
 
 
-def resident(pid: int | str = "self") -> int:
+def touched(pid: int | str = "self") -> int:
     """Bytes of memory that it has touched and that are not swapped out (proc(5), statm)."""
     with contextlib.suppress(OSError, IndexError):
         pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])

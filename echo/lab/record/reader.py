@@ -142,7 +142,8 @@ class Reader(Server):
 
     @property
     def result(self) -> Any:
-        """What the function has returned; None before."""
+        """What the function has returned; None before.  Raises Crashed for what it has raised."""
+        self.raise_crash()
         return self._reads.result
 
     def others(self) -> list[str]:

@@ -4,7 +4,7 @@ import re
 
 LONGEST = 200  # characters of it that are told
 FRAME = r"^[\s|+]*"  # the tree in which Python draws an ExceptionGroup
-MARKS = [  # how languages begin the line that says what went wrong; the first that is found counts
+SAYS_WHY = [  # how it begins in one language or another; the first that is found counts
     r"(?:\w+[.:]+)*\w*(?:Error|Exception|Interrupt|Warning)\b(?:: .*)?$",  # Python, Node
     r"Exception in thread .*",  # Java
     r"(?:panic|fatal error): .*",  # Go
@@ -20,7 +20,7 @@ def useful_line(text: str) -> str:
     if found := PANIC.findall(text):
         where, said = found[-1]
         return " ".join(f"{said.strip()} ({where.rstrip(':')})".split())[:LONGEST]
-    for mark in MARKS:
+    for mark in SAYS_WHY:
         lines = re.findall(FRAME + f"({mark})", text, re.MULTILINE)
         lines = [line for line in lines if "ExceptionGroup" not in line] or lines
         if lines:

@@ -31,8 +31,8 @@ from echo.lab.kernel.processes import (
     descriptors,
     kernel_buffers,
     limit,
-    resident,
     thread_state,
+    touched,
 )
 from echo.lab.kernel.sockets import held_by_the_kernel, listeners, moving
 from echo.lab.run.family import Family
@@ -44,7 +44,7 @@ LISTENS = 10  # seconds that a command may take to listen: some start a virtual 
 GRACE = 0.5  # seconds between asking it to end and ending it
 QUIET_LOOKS = 3  # so often must all threads have been found asleep, with no wake in between,
 PAUSE = 0.004  # so many seconds apart
-SPINS = 0.1  # seconds of processor time in which who has something to move moves it,
+COMPUTES = 0.1  # seconds of processor time in which who has something to move moves it,
 WAKES = 10  # or so many times that it wakes up for it
 PORTS = range(10_000, 32_768)  # the kernel gives none of these to a client (ip_local_port_range)
 AT_ONCE = 4  # clients that any queue takes: socketserver's has 5 places
@@ -78,7 +78,7 @@ class Stirs:
         queued = moving(server.address[1])
         if not self._moment or queued != self._queued:
             self._queued, self._spent, self._wakes = queued, spent, wakes
-        elif spent - self._spent > SPINS or wakes - self._wakes > WAKES:
+        elif spent - self._spent > COMPUTES or wakes - self._wakes > WAKES:
             return True
         self._moment = now + 0.02
         return False
@@ -220,7 +220,7 @@ class Process:
         """Return when all threads of all its processes sleep, and go on sleeping.
 
         On loopback what a client sends wakes the server before send() has returned.  Who never
-        sleeps, or wakes up all the time, has finished when it has computed for SPINS seconds, or
+        sleeps, or wakes up all the time, has finished when it has computed for COMPUTES seconds, or
         woken up WAKES times, and has moved nothing.  Raises TimeoutError after `patience` seconds.
         """
         deadline = time.monotonic() + patience
@@ -278,7 +278,7 @@ class Process:
     def memory(self) -> int | None:
         """Bytes that it has touched; None of several processes, which share most of theirs."""
         members = self.members()
-        return resident(members[0]) if len(members) == 1 else None
+        return touched(members[0]) if len(members) == 1 else None
 
     def catch_up(self) -> None:
         """Wait until it has accepted all who are there, if it ever does that.

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
-from echo.lab.kernel.processes import ThreadState, epolls, resident, thread_state
+from echo.lab.kernel.processes import ThreadState, epolls, thread_state, touched
 from echo.lab.kernel.sleep import NotTold, all_asleep, times_slept, waits_for_signal
 from echo.lab.kernel.sockets import queues
 from echo.lab.kernel.where import in_words
@@ -272,7 +272,7 @@ class Server:
 
     def memory(self) -> int | None:
         """Bytes of memory that this process, whose part it is, has touched."""
-        return resident()
+        return touched()
 
     def descriptors(self) -> int:
         """How many descriptors it holds: listener, accepted sockets, epoll instances."""

@@ -102,7 +102,7 @@ THREADS_THAT_FAIL = """
 
 def test_what_takes_long_says_that_it_goes_on(capsys, monkeypatch):
     """A silence of a minute looks like the end."""
-    monkeypatch.setattr(__main__, "SILENCE", 0.1)
+    monkeypatch.setattr(__main__, "GOES_ON", 0.1)
     with __main__.progress(REQUIREMENTS[0]):
         time.sleep(0.25)
     told = capsys.readouterr().err.splitlines()

@@ -7,8 +7,8 @@ from echo.lab.conformance.catalog import requirement
 from echo.lab.conformance.subject import Failed, NoEcho, Subject, Talker, noise, short
 from echo.lab.kernel.sockets import longest_queue
 
-SILENCE = 1.2  # seconds that a client may think; many servers give it 30, and some none
-MANY = 300  # clients; many a server has a table with 256 places
+THINKS = 1.2  # seconds that a client may think; many servers give it 30, and some none
+HUNDREDS = 300  # clients; many a server has a table with 256 places
 LITTLE = 512 * 1024  # bytes for a client that is silent
 
 # -- the bytes ----------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def serves_a_second_client_while_the_first_is_silent(server: Subject) -> None:
     client.says(b"hello")
     client.hears(b"hello")
     server.settle()  # whoever has been looked at in vain is still a client
-    server.let_pass(SILENCE)  # and so is who has taken a moment to think
+    server.let_pass(THINKS)  # and so is who has taken a moment to think
     silent.says(b"hello")
     silent.hears(b"hello")
 
@@ -193,15 +193,15 @@ def needs_little_memory_for_a_client(server: Subject) -> None:
     first = server.connect()
     first.says(b"hello")
     first.hears(b"hello")
-    with server.room_for(MANY):
+    with server.room_for(HUNDREDS):
         server.settle()
         before = server.server.memory()
-        clients = waiting_together(server, MANY)
-        server.lines = [f"{MANY} clients connect, and each sends its own number"]
+        clients = waiting_together(server, HUNDREDS)
+        server.lines = [f"{HUNDREDS} clients connect, and each sends its own number"]
         answers_each(server, clients)
         after = server.server.memory()
         if before is not None and after is not None:
-            each = (after - before) / MANY
+            each = (after - before) / HUNDREDS
             server.expect(each < LITTLE, f"each of them takes {each / 1024:.0f} KiB of memory")
 
 
