@@ -28,6 +28,7 @@ class Window:
         self.server = server
         self.last = server.look()
         self.began, self.before, self.slept = time.monotonic(), server.cpu(), slept(self.last)
+        self.forced = slept(self.last, 1)
         self.looks = self.asleep = 0
 
     def watch(self) -> None:
@@ -47,6 +48,9 @@ class Window:
     def woken(self) -> int:
         return slept(self.server.look()) - self.slept
 
+    def preempted(self) -> int:
+        return slept(self.server.look(), 1) - self.forced
+
     def doing(self) -> str | None:
         """ "" if it sleeps; None if that cannot be said yet."""
         if self.spent() > LEAST and self.spent() > SHARE * self.lasted:
@@ -56,9 +60,9 @@ class Window:
         return "" if 2 * self.asleep > self.looks else None
 
 
-def slept(look: dict[int, ThreadState]) -> int:
-    """How often threads have gone to sleep so far, together."""
-    return sum(int(one.switches[0]) for one in look.values() if one.switches)
+def slept(look: dict[int, ThreadState], how: int = 0) -> int:
+    """How often threads have gone to sleep so far, together; or, with 1, were made to wait."""
+    return sum(int(one.switches[how]) for one in look.values() if one.switches)
 
 
 def at_rest(server: Resting, patience: float) -> str:
@@ -66,7 +70,8 @@ def at_rest(server: Resting, patience: float) -> str:
 
     It sleeps if it does so in one window; it does not if it is at work in two in a row, for at
     the beginning it may still be reacting.  Who is ready to run and gets no processor is neither.
-    If that goes on, it counts whether it has slept at all meanwhile.
+    If that goes on, it counts how its turns have ended: who has little to do goes to sleep again,
+    and from who spins the kernel takes the processor (nonvoluntary_ctxt_switches in proc(5)).
     """
     whole, last = Window(server), ""
     while whole.lasted < patience and not server.ended:
@@ -79,5 +84,4 @@ def at_rest(server: Resting, patience: float) -> str:
         if doing and last:
             return doing
         last = doing or ""
-    never_slept = whole.spent() > LEAST and not whole.woken()
-    return "is busy" if never_slept or whole.spent() > SHARE * whole.lasted else ""
+    return "is busy" if whole.spent() > LEAST and whole.preempted() > whole.woken() else ""
