@@ -92,7 +92,7 @@ def check(serve: Any, until: str | Requirement | None = None) -> None:
             print(f"----  {title(one)}\n      not asked: {reason}")
             continue
         except Failed as failure:
-            name = getattr(serve, "__name__", "serve")
+            name = recipe_name(serve)
             again = one.again.format(name)
             if RETURNED in str(failure):  # mostly when a client has left
                 again += "\nclient.close()" * ("client = " in again) + "\nwhere_is(server)"
@@ -104,6 +104,12 @@ def check(serve: Any, until: str | Requirement | None = None) -> None:
         print(f"pass  {title(one)}")
     count = len(asked) - not_asked
     print(f"\n{count} of {count} requirements met{but_for(not_asked)}.")
+
+
+def recipe_name(serve: Any) -> str:
+    """What to write in `start(...)`: the name of a function, and of a lambda nothing to copy."""
+    name = str(getattr(serve, "__name__", "serve"))
+    return name if name.isidentifier() else "serve"
 
 
 def but_for(not_asked: int) -> str:

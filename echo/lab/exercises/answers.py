@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from echo.lab.conformance.verdict import is_stub
+from echo.lab.exercises.forms import as_expected, listed, no_function, other_kind
 
 
 class Said(str):
@@ -40,6 +41,9 @@ def check_function(
     `cases`: arguments -> what must be returned, or the type of the exception that must be
     raised.  `explained`: the heading of the section that tells why.
     """
+    if why := no_function(function):
+        print(f"{why[:1].upper()}{why[1:]}.")
+        return
     name = function.__name__
     if is_stub(function):
         print(f"Not attempted yet: replace the ... in {name}().")
@@ -82,8 +86,7 @@ def check_answer(answer: Any, measured: Any, explained: str) -> None:
         print("Not attempted yet: replace the ... by your answer.")
         return
     right = several(measured)
-    words = {str(one).lower(): one for one in right}  # 'False' for False
-    said = several([words.get(str(one).lower(), one) for one in several(answer)])
+    said = several([as_expected(one, right) for one in several(listed(answer))])
     for one in said:
         print(f"{'yes' if one in right else 'no':3}  {one}")
     missing = len([one for one in right if one not in said])
@@ -91,6 +94,7 @@ def check_answer(answer: Any, measured: Any, explained: str) -> None:
         print("\nRight.")
         return
     why = missing_text(missing, right) if missing else "not all of these belong there"
+    why = other_kind(said, right) or why
     print(f"\nNot yet: {why}.")
     print(f'"{explained}" shows why.')
 

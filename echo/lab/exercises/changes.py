@@ -7,6 +7,7 @@ from echo.lab import zoo
 from echo.lab.conformance.catalog import title, up_to
 from echo.lab.conformance.verdict import failing, report
 from echo.lab.exercises.answers import missing_text
+from echo.lab.exercises.forms import same_line
 
 
 def check_change(server: ModuleType, old: str, new: Any, breaks: str) -> None:
@@ -18,7 +19,7 @@ def check_change(server: ModuleType, old: str, new: Any, breaks: str) -> None:
         print("Not attempted yet: replace the ... by your line, as a string.")
         return
     name = server.__name__.rpartition(".")[2]
-    if not isinstance(new, str) or new.strip() == old.strip():
+    if not isinstance(new, str) or same_line(old, new):
         print("That is the line as it stands." if isinstance(new, str) else "A string, please.")
         return
     try:
@@ -28,6 +29,9 @@ def check_change(server: ModuleType, old: str, new: Any, breaks: str) -> None:
         return
     except SyntaxError as error:
         print(not_python(error))
+        return
+    if new.partition("#")[0].strip() in ("", "pass"):
+        print("That leaves the line out: write another one in its place.")
         return
     *before, last = asked = up_to(until=breaks)
     failed = failing(changed.serve, asked)
@@ -58,6 +62,9 @@ def check_repair(name: str, old: Any, new: Any) -> None:
         return
     module = animal.changes[0].module  # they are all in one file
     change = zoo.Change(module, f"\n{found[0]}\n", f"\n{found[0].replace(was, now)}\n")
+    if same_line(was, now):
+        print("That is the line as it stands.")
+        return
     try:
         repaired = zoo.derive(f"your_{name}", animal.server, (*animal.changes, change))
     except SyntaxError as error:
@@ -68,6 +75,10 @@ def check_repair(name: str, old: Any, new: Any) -> None:
         print(f"Not repaired yet. It should still do this:\n\nFAIL  {report(*failed)}")
     else:
         print(f"Right. It meets all {len(every)} requirements.")
+
+
+def is_number(line: Any) -> bool:
+    return isinstance(line, str) and line.strip().isdecimal()
 
 
 def not_python(error: SyntaxError) -> str:
@@ -90,8 +101,9 @@ def check_lines(
     if ... in lines:
         print("Not attempted yet: replace each ... by the number of a line.")
         return
+    lines = tuple(int(line) if is_number(line) else line for line in lines)  # '29' for 29
     for line in lines:
-        if not isinstance(line, int):
+        if not isinstance(line, int) or isinstance(line, bool):
             print(f"{line!r} is no number: write 12, without quotes.")
             return
         if not 1 <= line <= text.count("\n"):

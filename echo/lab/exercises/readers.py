@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from echo.lab.conformance.verdict import is_stub
+from echo.lab.exercises.forms import no_function
 from echo.lab.record.phase import Phase, phase_words
 from echo.lab.record.reader import BYTE, Reader
 from echo.lab.run.rest import settle, until
@@ -17,6 +18,9 @@ SILENCE = 0.1  # seconds in which who sleeps makes no call
 
 def check_reader(read: Callable[..., Any]) -> None:
     """Judge a reader for a non-blocking socket: it sleeps, and takes no hint for a promise."""
+    if why := no_function(read):
+        print(f"{why[:1].upper()}{why[1:]}.")
+        return
     if is_stub(read):
         print(f"Not attempted yet: replace the ... in {read.__name__}().")
         return

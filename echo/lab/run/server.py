@@ -421,6 +421,8 @@ def start(serve: Callable[..., Any], tape: Any = None, buffer: int | None = None
 def checked(serve: Any) -> Callable[..., Any]:
     if not callable(serve):
         hint = f": {name_of(serve)}_server.serve" if inspect.ismodule(serve) else ""
+        if not hint:  # serve(listener) has been called, and that is what it has returned
+            hint = f", and not {serve!r}: write its name, without brackets"
         raise TypeError(f"start() takes the function serve(listener){hint}")
     if inspect.iscoroutinefunction(serve):
         raise TypeError(

@@ -100,7 +100,7 @@ def load():
                                   "sleeps when descriptors have run out"])  # fmt: skip
 def test_who_spins_is_caught_on_a_busy_machine(name):
     """A seventh of a processor is left for it, and not in every tenth of a second."""
-    for _ in range(5):
+    for _ in range(2):
         with pytest.raises(Failed):
             examine(nonblocking_server.serve, up_to(name)[-1])
         examine(epoll_server.serve, up_to(name)[-1])
