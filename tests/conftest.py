@@ -1,6 +1,7 @@
 """What a machine cannot do is skipped, and said; and what several files of tests need."""
 
 import gc
+import signal
 
 import pytest
 
@@ -15,6 +16,16 @@ def pytest_addoption(parser):
     text = "interrupt every cell of a lesson instead of four (test_stop_button.py)"
     parser.addoption("--every-cell", action="store_true", help=text)
     parser.addoption("--site", metavar="FOLDER", help="check these pages (test_site.py)")
+
+
+def pytest_configure():
+    """Ctrl-C reaches us and our children, also where a script's `make test &` has it ignored.
+
+    A shell without job control lets its background jobs ignore SIGINT, and so do all whom they
+    start (exec keeps what is ignored, signal(7)): who waits for the end of such a child hangs.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):

@@ -52,6 +52,46 @@ def listeners(port: int) -> list[Listening]:
     return found
 
 
+def longest_queue() -> int:
+    """How many places the kernel gives a listener at most, whatever it asks for (listen(2))."""
+    with (
+        contextlib.suppress(OSError),
+        open("/proc/sys/net/core/somaxconn", encoding="ascii") as file,
+    ):
+        return int(file.read())
+    return socket.SOMAXCONN
+
+
+def held_by_the_kernel(client: socket.socket, port: int) -> int | None:
+    """Bytes of one connection to a server on `port` that lie in the kernel's four queues.
+
+    Read from /proc/net/tcp, for the server's end may belong to another process.  None if that
+    end is not there.
+    """
+    mine = client.getsockname()[1]
+    row = rf":{port:04X} [0-9A-F]+:{mine:04X} \w\w ([0-9A-F]+):([0-9A-F]+) "
+    for name in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError), open(f"/proc/net/{name}", encoding="ascii") as file:
+            text = file.read()
+            where = text.find(f":{mine:04X} 0")  # quickly to the line that it may be
+            while where >= 0:
+                begin = text.rfind("\n", 0, where)
+                if found := re.search(row, text[begin : text.find("\n", where)]):
+                    ours = queues(client)
+                    theirs = sum(int(count, 16) for count in found.groups())
+                    return theirs + ours.unread + ours.unacknowledged
+                where = text.find(f":{mine:04X} 0", where + 1)
+    return None
+
+
+def moving(port: int) -> list[str]:
+    """State and queues of every connection on `port`, in words of the kernel: equal ones, and
+    nothing has moved in between."""
+    mark = f":{port:04X} "
+    rows = [line.split() for line in tcp_table().splitlines() if mark in line]
+    return sorted(" ".join(words[1:5]) for words in rows)
+
+
 class Queues(NamedTuple):
     """Bytes that the kernel holds for one socket."""
 

@@ -19,8 +19,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
-from echo.lab.kernel.processes import epolls
+from echo.lab.kernel.processes import ThreadState, epolls, thread_state, touched
 from echo.lab.kernel.sleep import NotTold, all_asleep, sleeping, times_slept, waits_for_signal
+from echo.lab.kernel.sockets import queues
 from echo.lab.kernel.where import in_words
 from echo.lab.notebook import current_cell, hide_our_frames
 from echo.lab.run.clients import bind
@@ -188,8 +189,26 @@ class Server:
         """Its queue has BACKLOG places: nobody need wait until it has accepted others."""
 
     def owes(self, client: socket.socket, sent: int) -> bool:
-        """With small buffers whatever is sent makes it owe: there is no need to ask."""
-        return False
+        """Whether it has read, when it comes to rest, what it cannot give back to the kernel."""
+        with contextlib.suppress(TimeoutError):
+            self.settle()
+        held = self.kernel_holds(client)
+        return held is not None and sent > held
+
+    def kernel_holds(self, client: socket.socket) -> int | None:
+        """Bytes of this connection that the kernel has, in either direction; None: it has ended."""
+        here = client.getsockname()
+        for sock in self.accepted():
+            with contextlib.suppress(OSError):  # it has gone
+                if sock.getpeername() == here:
+                    ends = queues(sock), queues(client)
+                    return sum(end.unread + end.unacknowledged for end in ends)
+        return None
+
+    def look(self) -> dict[int, ThreadState]:
+        """Each of its threads, by number."""
+        looks = {tid: thread_state(tid) for tid in self.tids()}
+        return {tid: look for tid, look in looks.items() if look}
 
     def make_room(self) -> None:
         """Who leaves has left his descriptor."""
@@ -243,6 +262,17 @@ class Server:
     def times_slept(self) -> int:
         """How often the server's threads have gone to sleep so far."""
         return sum(map(times_slept, self.tids()))
+
+    def allow(self, clients: int) -> None:
+        """Its descriptors are those of this process."""
+
+    def complains(self) -> str | None:
+        """What it writes on stderr is ours as well, and stands where that does."""
+        return None
+
+    def memory(self) -> int | None:
+        """Bytes of memory that this process, whose part it is, has touched."""
+        return touched()
 
     def descriptors(self) -> int:
         """How many descriptors it holds: listener, accepted sockets, epoll instances."""
@@ -418,6 +448,8 @@ def start(serve: Callable[..., Any], tape: Any = None, buffer: int | None = None
 def checked(serve: Any) -> Callable[..., Any]:
     if not callable(serve):
         hint = f": {name_of(serve)}_server.serve" if inspect.ismodule(serve) else ""
+        if not hint:  # serve(listener) has been called, and that is what it has returned
+            hint = f", and not {serve!r}: write its name, without brackets"
         raise TypeError(f"start() takes the function serve(listener){hint}")
     if inspect.iscoroutinefunction(serve):
         raise TypeError(

@@ -22,6 +22,7 @@ CANNOT = {
     "blocking": {
         "serves_a_second_client_while_the_first_is_silent": ONE_AT_A_TIME,
         "serves_two_hundred_clients_in_any_order": ONE_AT_A_TIME,
+        "needs_little_memory_for_a_client": ONE_AT_A_TIME,
         "serves_a_second_client_while_the_first_does_not_read": ONE_AT_A_TIME,
         "goes_on_when_descriptors_run_out": ONE_AT_A_TIME,
         "survives_a_descriptor_above_1023": ONE_AT_A_TIME,
@@ -30,6 +31,7 @@ CANNOT = {
         "sleeps_while_its_clients_are_silent": NEVER_SLEEPS,
         "sleeps_while_a_client_does_not_read": NEVER_SLEEPS,
         "sleeps_while_a_half_closed_client_does_not_read": NEVER_SLEEPS,
+        "sleeps_when_clients_have_left": NEVER_SLEEPS,
         "sleeps_when_descriptors_have_run_out": NEVER_SLEEPS,
     },
     "select": {

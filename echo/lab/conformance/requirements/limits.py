@@ -126,6 +126,10 @@ def sleeps_when_descriptors_have_run_out(server: Subject) -> None:
     server.connect()
     server.wait(server.refused)
     server.expect_asleep()
+    client.finishes()  # and stays open, see above
+    client.hears_the_end()
+    server.make_room()
+    server.expect_asleep()
 
 
 @requirement(
