@@ -54,7 +54,7 @@ def until(event):
 
 
 def serve(listener):
-    """Echo to every client of `listener`, for ever."""
+    """Echo to every client of `listener`, forever."""
     listener.setblocking(False)
     coroutines = {}  # fd -> the coroutine that waits for it
     interest = {}  # fd -> the event it waits for

@@ -13,7 +13,7 @@ from echo.connection import READ, WRITE
 
 
 def serve(listener):
-    """Echo to every client of `listener`, for ever."""
+    """Echo to every client of `listener`, forever."""
     listener.setblocking(False)
     connections = {}  # fd -> Connection
     ready = set()  # fds that the kernel has named and that have not said EAGAIN since

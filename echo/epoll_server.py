@@ -11,7 +11,7 @@ from echo.connection import READ
 
 
 def serve(listener):
-    """Echo to every client of `listener`, for ever."""
+    """Echo to every client of `listener`, forever."""
     listener.setblocking(False)
     connections = {}  # fd -> Connection
     poller = select.epoll()

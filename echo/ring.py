@@ -23,10 +23,8 @@ class Ring:
     """Operations on descriptors, on each at most one of a kind at a time."""
 
     def __init__(self):
-        self.fd, self.lent = (
-            -1,
-            {},
-        )  # (operation, fd) -> memory that is the kernel's until it is done
+        self.fd = -1
+        self.lent = {}  # (operation, fd) -> memory that is the kernel's until it is done
         params = ctypes.create_string_buffer(120)
         self.fd = call(SETUP, SIZE, ctypes.addressof(params), 0, 0, 0, 0)
         sq, cq = struct.unpack_from("8I", params, 40), struct.unpack_from("8I", params, 80)

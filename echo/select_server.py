@@ -13,7 +13,7 @@ FD_SETSIZE = 1024  # of libc and of Python, not of the kernel
 
 
 def serve(listener):
-    """Echo to every client of `listener`, for ever."""
+    """Echo to every client of `listener`, forever."""
     listener.setblocking(False)
     connections = {}  # fd -> Connection
     reading = {listener.fileno()}

@@ -33,7 +33,7 @@ OWN_LIMITS = {  # the first lesson is short, and it is the tour of the bench
 IN_STAGES = {"10_your_server"}  # each exercise goes on with what the learner has written so far
 BOX = re.compile(
     r"## Exercise \d+: .+\n\n"
-    r'<div class="alert alert-block alert-info">\n\n'
+    r'<div class="alert alert-block alert-info" style="background: none">\n\n'
     r"\*[A-Z].+?\* (?:(?!</?div).)+\n\n"
     r"</div>\n?",
     re.DOTALL,

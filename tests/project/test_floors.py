@@ -26,12 +26,13 @@ ROOMS = {
     "run": "kernel words notebook",
     "record": "run kernel words",
     "conformance": "run kernel words display",
-    "stages": "conformance run kernel words zoo",
+    "stages": "conformance run kernel words display zoo",
     "show": "record kernel words display",
     "exercises": "conformance record run kernel words display zoo",
     "measure": "show record run kernel words",
 }
 OF_ECHO = {
+    "run": {"echo.ring"},
     "record": {"echo.ring"},
     "show": {"echo.ring"},
     "measure": {"echo.__main__"},

@@ -112,7 +112,9 @@ UNSEEN = {  # what stands in a cell, before it has run too: what is said of it
         r"before anything has run, {}: 0 of 1 figures are shown",
         r"before anything has run, {}: words run together: 'pselect6accept4'",
     ],
+    # JupyterLab keeps one cell beyond those in the window: with two between, the first is dropped.
     '<p style="height: 3000px">far</p>': [],
+    '<p style="height: 3000px">farther</p>': [],
     HATCHED.replace("accept4", "accept5"): [r"after Run All, {}: 1 of 1 hatched boxes are empty"],
     f'<img alt="small" src="data:image/svg+xml;base64,{SMALL.decode()}">': [
         r"before anything has run, {}: letters of 6\.0 pixels in a figure"

@@ -257,10 +257,17 @@ class Talker:
         self.note("begins to read")
         self.hears(data, "all of it")
 
-    def hears(self, data: bytes, called: str = "") -> None:
-        """Exactly these bytes, in as many pieces as they come."""
+    def hears(self, data: bytes, called: str = "", late: int = 0) -> None:
+        """Exactly these bytes, in as many pieces as they come.
+
+        `late`: before it reads the last so many, it waits until the server has come to rest.
+        """
         called = called or short(data)
-        got, end = self.receive(len(data))
+        got, end = self.receive(len(data) - late)
+        if late and not end:
+            self.subject.settle_quickly()  # its sender does not wait for long
+            rest, end = self.receive(late)
+            got += rest
         if got != data:
             came = short(got) if got else "nothing"
             if len(data) > 20 and got:  # how much it is differs from run to run
@@ -268,6 +275,14 @@ class Talker:
             self.note(f"expects   {called}")
             self.subject.fail(f"{self.name} receives  {came}{end}")
         self.note(f"receives  {called}")
+
+    def is_answered(self, data: bytes) -> bool:
+        """Whether these come back; if not, that is for another requirement to say."""
+        self.note(f"sends     {short(data)}")
+        with contextlib.suppress(OSError):
+            self.sock.sendall(data)
+            return self.receive(len(data))[0] == data
+        return False
 
     def hears_the_end(self) -> None:
         got, end = self.receive(1)

@@ -28,7 +28,7 @@ from echo.lab.record.tape import Tape
 from echo.lab.run.faults import Gate, more_descriptors
 from echo.lab.run.process import Process
 from echo.lab.run.program import ROOT
-from echo.lab.run.rest import settle
+from echo.lab.run.rest import settle, until
 from echo.lab.run.server import Server, start
 
 MESSAGE = b"hello, hello, hello, hello, hello, hello, hello, hello, hello!!!"  # 64 bytes
@@ -92,10 +92,13 @@ def all_at_once(serve: Callable[..., Any], clients: int) -> HeldTape:
             socks = [server.connect() for _ in range(clients)]
             for sock in socks:
                 stack.callback(socket.socket.close, sock)
+        until(lambda: tape.at_gate() or server.crash, ANSWERS_WITHIN)
         before = len(tape)
         for sock in socks:
             sock.send(MESSAGE)
         tape.open_gate()
+        for sock in socks:
+            sock.recv(len(MESSAGE))  # a server that is let go on need not have begun to
         settle(server)
         server.raise_crash()
         tape.each = (len(tape) - before) / clients
@@ -111,7 +114,7 @@ def processor_time(*names: str, clients: int = 50) -> dict[str, float]:
     makes a server need more, so the least of several measurements counts, and the servers take
     turns.  Kernel and program are added (/proc/<pid>/task/*/schedstat, proc(5)).
 
-    Raises echo.lab.process.Unusable for a server that does not start.
+    Raises echo.lab.run.process.Unusable for a server that does not start.
     """
     best = dict.fromkeys(names, float("inf"))
     with contextlib.ExitStack() as stack:

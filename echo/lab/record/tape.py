@@ -197,7 +197,7 @@ class Tape(list[Call]):
         """Make a call that waits for events.  A Stepper lets it wait to be made as well.
 
         `poller`: the TracedPoll or TracedEpoll that is asked, or None: the sets are in `args`.
-        `timeout`: the server's own; None or negative: for ever.
+        `timeout`: the server's own; None or negative: forever.
         """
         return self.call(name, asked, make, *args, found=found)
 

@@ -15,7 +15,7 @@ class Gate:
     """Where threads wait while it is shut.
 
     Whoever opens it may be interrupted: inside threading.Event that can leave the Event's own
-    lock closed for ever, and then set() itself never returns.  Here it is one assignment.
+    lock closed forever, and then set() itself never returns.  Here it is one assignment.
     """
 
     def __init__(self) -> None:

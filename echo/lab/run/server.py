@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from echo.lab.kernel.processes import ThreadState, epolls, thread_state, touched
 from echo.lab.kernel.sleep import NotTold, all_asleep, sleeping, times_slept, waits_for_signal
-from echo.lab.kernel.sockets import queues
+from echo.lab.kernel.sockets import held_by_the_kernel
 from echo.lab.kernel.where import in_words
 from echo.lab.notebook import current_cell, hide_our_frames
 from echo.lab.run.clients import bind
@@ -38,7 +38,9 @@ from echo.lab.run.threads import (
     real_start,
     start_and_own,
 )
+from echo.ring import Ring
 
+MSG_RING = 40  # IORING_OP_MSG_RING, Linux 5.18
 BACKLOG = 4096  # ten thousand clients at once need it: the kernel drops who does not fit
 REACTION = 1.0  # seconds that a client of ours waits for the server to finish reacting
 servers: dict["Server", None] = {}  # those not ended yet, in order of start
@@ -196,14 +198,12 @@ class Server:
         return held is not None and sent > held
 
     def kernel_holds(self, client: socket.socket) -> int | None:
-        """Bytes of this connection that the kernel has, in either direction; None: it has ended."""
-        here = client.getsockname()
-        for sock in self.accepted():
-            with contextlib.suppress(OSError):  # it has gone
-                if sock.getpeername() == here:
-                    ends = queues(sock), queues(client)
-                    return sum(end.unread + end.unacknowledged for end in ends)
-        return None
+        """Bytes of this connection that the kernel has, in either direction; None: it has ended.
+
+        Asked of the kernel by the connection's port: who has accepted it, and how, is not known
+        of a server whose clients a ring accepts.
+        """
+        return held_by_the_kernel(client, self.address[1])
 
     def look(self) -> dict[int, ThreadState]:
         """Each of its threads, by number."""
@@ -341,28 +341,16 @@ class Server:
     def _ring(self) -> None:
         """Wake who sleeps in io_uring_enter() for operations that never end.
 
-        The frames of the thread say on which ring, an echo.ring.Ring.  Another one sends a result
-        to it (40: IORING_OP_MSG_RING, Linux 5.18): the queues of that ring are its thread's alone.
+        Another ring sends a result to the one that the kernel says it sleeps on.  So the queues
+        of that ring stay its thread's alone: two threads that write entries ruin them.
         """
         for thread in self.threads.running():
-            try:
+            with contextlib.suppress(NotTold, OSError):
                 sleep = sleeping(thread.native_id or 0)
-            except ProcessLookupError:
-                continue
-            except NotTold:  # it may be
-                pass
-            else:
-                if sleep is None or sleep.call != "io_uring_enter":
-                    continue
-            # Only its own frames: who keeps all of them keeps alive what the threads drop.
-            frame = sys._current_frames().get(thread.ident or 0)
-            while frame is not None:
-                ring: Any = frame.f_locals.get("self")
-                if frame.f_code.co_name == "enter" and hasattr(ring, "lent"):
-                    with contextlib.suppress(OSError), contextlib.closing(type(ring)()) as bell:
-                        bell.submit(40, ring.fd)
+                if sleep is not None and sleep.call == "io_uring_enter":
+                    with contextlib.closing(Ring()) as bell:
+                        bell.submit(MSG_RING, sleep.arguments[0])
                         list(bell.wait())
-                frame = frame.f_back
 
     def _signal(self) -> None:
         """Wake who sleeps until SIGIO comes: shutdown() sends none (net/ipv4/af_inet.c)."""

@@ -154,7 +154,7 @@ class Threads:
     def tell(self, thread: threading.Thread) -> None:
         """Raise Stopped in a thread of the server, wherever it is in the server's code.
 
-        Not before: whoever starts it would wait for ever to hear that it has begun.  Not after:
+        Not before: whoever starts it would wait forever to hear that it has begun.  Not after:
         by then its ident may be another's.  Not while it starts a thread itself: until that
         runs it goes by its parent's ident (CPython 3.11, new_threadstate()), and would be told.
         """

@@ -25,8 +25,8 @@ from pathlib import Path
 from echo.lab.kernel.processes import stat
 from echo.lab.kernel.sockets import listeners, unread
 from echo.lab.run.clients import bind
+from echo.lab.run.program import ROOT
 
-ECHO_IS_IN = Path(__file__).parents[3]  # where `import echo` finds it
 WORKERS_READY = 15.0  # seconds for what takes a fraction of one, more on a busy machine
 QUEUE = 200  # places in each accept queue, more than anybody here needs; somaxconn may allow fewer
 BETWEEN_LOOKS = 0.002  # seconds between two looks
@@ -88,7 +88,7 @@ class Team:
 
     def _start(self, listener: socket.socket, name: str) -> None:
         fd = listener.fileno()
-        program = WORKER.format(death=DEATH, root=str(ECHO_IS_IN), name=name, fd=fd)
+        program = WORKER.format(death=DEATH, root=str(ROOT), name=name, fd=fd)
         self._inodes.append(str(os.fstat(fd).st_ino))
         self._processes.append(
             subprocess.Popen(

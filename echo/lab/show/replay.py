@@ -12,13 +12,14 @@ The recording is made of the outputs that are stored in the lesson; `make lesson
 """
 
 import ast
-import contextlib
-import io
 import json
 import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from IPython.display import display
+from IPython.utils.capture import capture_output
 
 from echo.lab.record.reader import REFUSED
 from echo.ring import Ring
@@ -80,21 +81,24 @@ class Attempt:
     def __init__(self, replay: Replay, key: str, makes: set[str]) -> None:
         self.replay, self.key, self.makes = replay, key, makes
         self.value: Any = None
-        self.printed = io.StringIO()
-        self.redirected = contextlib.redirect_stdout(self.printed)
+        self.capture = capture_output(stderr=False)
 
     def __enter__(self) -> None:
-        self.redirected.__enter__()
+        self.output = self.capture.__enter__()
 
     def __exit__(
         self, kind: type | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        self.redirected.__exit__(kind, error, traceback)
+        self.capture.__exit__(kind, error, traceback)
+        displayed = [output.data for output in self.output.outputs]
+        said = " ".join([self.output.stdout, *(data.get("text/plain", "") for data in displayed)])
         missing = isinstance(error, NameError) and error.name in self.replay.gone
-        refused = REFUSED in f"{error}{self.printed.getvalue()}"
+        refused = REFUSED in f"{error}{said}"
         attempted = self.replay.cells.get(self.key) is None or self.is_answer()
         if not (missing or refused) or (refused and attempted and error is None):
-            print(self.printed.getvalue(), end="")
+            for data in displayed:
+                display(data, raw=True)  # type: ignore[no-untyped-call]
+            print(self.output.stdout, end="")
             self.replay.gone -= self.makes
             return False
         print(f"recorded: {self.replay.reason}")
@@ -108,14 +112,15 @@ class Attempt:
         for output in self.replay.cells[self.key]:
             if "printed" in output:
                 print(output["printed"], end="")
+            elif "displayed" in output:
+                display(output["displayed"], raw=True)  # type: ignore[no-untyped-call]
             else:
                 self.value = Recorded(output)
         return True
 
     def is_answer(self) -> bool:
         """Whether it is the check of an exercise: what was recorded is that of nobody's answer."""
-        printed = "".join(output.get("printed", "") for output in self.replay.cells[self.key])
-        return printed.startswith("Not attempted yet")
+        return any("Not attempted yet" in str(output) for output in self.replay.cells[self.key])
 
     def shown(self) -> Any:
         return self.value
@@ -159,21 +164,22 @@ def made_by(cell: ast.Module) -> set[str]:
     return found - {"guess"}
 
 
-def recording(path: Path) -> dict[str, list[dict[str, str]]]:
+def recording(path: Path) -> dict[str, list[dict[str, Any]]]:
     """What the cells of a stored lesson show: cell -> its outputs."""
     found = {}
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] == "code" and cell["outputs"]:
             outputs = [output_of(output) for output in cell["outputs"]]
-            if not any('class="echo-' in output.get("text/html", "") for output in outputs):
+            if not any('class="echo-source' in str(output) for output in outputs):
                 found[key(ast.parse("".join(cell["source"])))] = outputs
     return found
 
 
-def output_of(output: dict[str, Any]) -> dict[str, str]:
+def output_of(output: dict[str, Any]) -> dict[str, Any]:
     if output["output_type"] == "stream":
         return {"printed": "".join(output["text"])}
-    return {kind: "".join(output["data"][kind]) for kind in DISPLAYED if kind in output["data"]}
+    data = {kind: "".join(output["data"][kind]) for kind in DISPLAYED if kind in output["data"]}
+    return {"displayed": data} if output["output_type"] == "display_data" else data
 
 
 def record(paths: list[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from echo.lab.conformance import Failed, is_stub
 from echo.lab.conformance.verdict import DEAF
+from echo.lab.display import say
 from echo.lab.run.process import NotAsked, Process
 from echo.lab.run.server import Server, checked, start
 from echo.lab.stages import chat, tiny_redis
@@ -125,25 +126,27 @@ def check_stage(series: str, numbers: int | Sequence[int], serve: Any, *new: Any
     for function in [*new, serve]:
         if function is ... or is_stub(function):
             name = getattr(function, "__name__", "serve")
-            print(f"Not attempted yet: replace the ... in {name}().")
+            say("open", f"Not attempted yet: replace the ... in {name}().")
             return
     try:
         checked(serve)
     except TypeError as error:  # a module, say
-        print(str(error).replace("start()", "check_stage()"))
+        say("open", str(error).replace("start()", "check_stage()"))
         return
     verdict = judge(series, lambda stage: start(serve, buffer=stage.buffer), until=asked[-1])
     for stage, reason in verdict.not_asked:
         print(f'Stage {stage.number}, "{stage.name}", was not asked: {reason}.')
     if verdict.failed is None:
         names = " and ".join(f'"{stages[number - 1].name}"' for number in asked)
-        print(f"Right. {names[0].upper() + names[1:]} {'holds' if len(asked) == 1 else 'hold'}.")
+        kind = "right"
+        said = f"Right. {names[0].upper() + names[1:]} {'holds' if len(asked) == 1 else 'hold'}."
     elif verdict.failed.number < asked[0]:
         number = verdict.failed.number
-        print(f'Stage {asked[0]} opens when stage {number} holds, "{verdict.failed.name}".')
+        kind = "open"
+        said = f'Stage {asked[0]} opens when stage {number} holds, "{verdict.failed.name}".'
     else:
-        print(stage_report(verdict.failed, verdict.failure))
-    print(f"\n{verdict.progress()}")
+        kind, said = "wrong", stage_report(verdict.failed, verdict.failure)
+    say(kind, said, f"\n{verdict.progress()}")
 
 
 def stage_report(stage: Stage, failure: str) -> str:

@@ -26,7 +26,7 @@ EPOLL: dict[str, Animal] = {
     ),
     "keeps_every_socket": Animal(
         "epoll_server",
-        "Takes a client that is done off the interest list, and keeps its socket for ever.",
+        "Takes a client that is done off the interest list, and keeps its socket forever.",
         (
             Change(
                 "epoll_server",

@@ -124,7 +124,7 @@ POLL: dict[str, Animal] = {
     ),
     "ignores_the_urgent": Animal(
         "poll_server",
-        "Asks for urgent data and does not take it, so poll() returns at once, for ever.",
+        "Asks for urgent data and does not take it, so poll() returns at once, forever.",
         (ASK_FOR_URGENT,),
         caught_by="sleeps_while_its_clients_are_silent",
         fault=("poller.register(conn, conn.interest | select.POLLPRI)\n",),

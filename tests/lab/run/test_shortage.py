@@ -40,12 +40,22 @@ class TestNoDescriptors:
         os.close(taken)
 
     def test_a_gap_between_numbers_is_no_room(self):
-        """The limit is the lowest free number, not one above the highest."""
+        """Numbers that are free below the highest open one are taken, too."""
         low, high = os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_RDONLY)
         os.close(low)
         with no_descriptors():
             assert outcome(os.dup, 0) == "EMFILE"
         os.close(high)
+
+    def test_closing_one_above_a_gap_makes_room_for_one(self):
+        """Which numbers are free differs from one front end to another."""
+        low, spare = os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_RDONLY)
+        os.close(low)
+        with no_descriptors():
+            os.close(spare)
+            assert os.dup(0) == spare
+            assert outcome(os.dup, 0) == "EMFILE"
+        os.close(spare)
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(errno.EMFILE, "none")])
     def test_the_limit_comes_back_after_an_error(self, error):

@@ -311,5 +311,15 @@ new = "elif wanted != WRITE:"
             "serve = epoll_server.serve",
             "Clients came through to the server behind: False",
         ),
+        (  # connect() waits, and raises what went wrong
+            PROXY.format(finish=FINISH, over="end.finished and end.other.finished")
+            .replace("                    there.sock.setblocking(False)\n", "")
+            .replace("connect_ex(", "connect("),
+            "the server crashed: ConnectionRefusedError",
+        ),
+        (  # an end that wants nothing stays on the list, and HUP comes unasked
+            PROXY.format(finish=FINISH, over="end.finished and end.other.finished"),
+            "FAIL  and sleeps after that",
+        ),
     ],
 }
