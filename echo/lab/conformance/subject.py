@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from echo.lab.conformance.at_rest import at_rest
 from echo.lab.kernel.processes import ThreadState
+from echo.lab.kernel.sockets import ends_here
 from echo.lab.run.clients import reset
 from echo.lab.run.faults import Flood, more_descriptors, renumbered
 from echo.lab.run.process import AT_ONCE, NotAsked
@@ -175,7 +176,7 @@ class Subject:
         yield f"the server is {self.server.where_is()}"
         if complaint := self.server.complains():
             yield f"it has said on stderr: {complaint}"
-        if self.server.arrived == 0:
+        if self.server.arrived == 0 and not ends_here(self.server.address[1]):
             yield "it has not accepted anybody"
             if isinstance(self.server, Server) and "accept4" in self.server.where_is():
                 yield "it waits at a listener of its own: serve() is given one to accept from"

@@ -10,6 +10,7 @@ Everything here only looks.  Sockets appear by their role, never by a number.
 import contextlib
 import fcntl
 import itertools
+import os
 import re
 import select
 import socket
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple
 from echo.lab.kernel.processes import epolls
 from echo.lab.words import flag_names, in_order
 
+IP = socket.AF_INET, socket.AF_INET6
 HERE = {"0100007F", "00000000", "0" * 32, "0" * 16 + "FFFF00000100007F"}  # v4, any v4, v6, mapped
 
 
@@ -84,6 +86,24 @@ def held_by_the_kernel(client: socket.socket, port: int) -> int | None:
     return None
 
 
+def ends_here(port: int) -> list[int]:
+    """The descriptors of this process that are a server's ends of connections on `port`.
+
+    Whoever has accepted them: accept(2), or io_uring(7), of which Python knows nothing.
+    """
+    found = []
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        with contextlib.suppress(OSError):  # no socket, or none of IP
+            sock = socket.socket(fileno=fd)
+            try:
+                ours = sock.family in IP and sock.getsockname()[1] == port
+                if ours and not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    found.append(fd)
+            finally:
+                sock.detach()
+    return found
+
+
 def moving(port: int) -> list[str]:
     """State and queues of every connection on `port`, in words of the kernel: equal ones, and
     nothing has moved in between."""
@@ -105,7 +125,7 @@ def queues(sock: socket.socket) -> Queues:
 
     Raises ValueError for another socket: a Unix one, as of socketpair(), has no such numbers.
     """
-    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+    if sock.family not in IP:
         raise ValueError("queues() tells of TCP connections; this is another kind of socket")
     numbers = []
     for request in (termios.FIONREAD, termios.TIOCOUTQ, 0x894B):  # SIOCOUTQNSD, linux/sockios.h

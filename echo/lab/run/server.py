@@ -21,12 +21,13 @@ from typing import Any, Self
 
 from echo.lab.kernel.processes import ThreadState, epolls, thread_state, touched
 from echo.lab.kernel.sleep import NotTold, all_asleep, sleeping, times_slept, waits_for_signal
-from echo.lab.kernel.sockets import held_by_the_kernel
+from echo.lab.kernel.sockets import ends_here, held_by_the_kernel
 from echo.lab.kernel.where import in_words
 from echo.lab.notebook import current_cell, hide_our_frames
 from echo.lab.run.clients import bind
 from echo.lab.run.ends import Client, Listener, Sockets, hang_up, open_ones, remember
 from echo.lab.run.faults import Flood, Full, Gate, renumbered
+from echo.lab.run.process import NotAsked
 from echo.lab.run.rest import PATIENCE, SPINS, asks_in_vain, nothing_moves, unread_by
 from echo.lab.run.threads import (
     RETURNED,
@@ -277,13 +278,21 @@ class Server:
     def descriptors(self) -> int:
         """How many descriptors it holds: listener, accepted sockets, epoll instances."""
         listening = self.listener.fileno() >= 0
-        return listening + len(self.accepted()) + len(epolls() - self._others_epolls)
+        ends = len(self.accepted()) if self.arrived else len(ends_here(self.address[1]))
+        return listening + ends + len(epolls() - self._others_epolls)
+
+    def _needs_accept(self, what: str) -> None:
+        """Raises NotAsked if its clients have not come through accept(), but through a ring."""
+        if not self.arrived and ends_here(self.address[1]):
+            raise NotAsked(f"its clients do not come through accept(), which alone {what} here")
 
     def run_out_of_descriptors(self, but_for: Iterable[int] = ()) -> None:
         """From now on accept() fails with EMFILE, until the server closes a descriptor.
 
         `but_for`: descriptors that are not the server's, beside those of connect()'s clients.
+        Raises NotAsked if it does not call accept().
         """
+        self._needs_accept("can be made to fail")
         self.full = Full({*but_for, *(client.fileno() for client in self.clients())})
 
     @contextlib.contextmanager
@@ -301,7 +310,8 @@ class Server:
 
     @contextlib.contextmanager
     def number_descriptors_from(self, lowest: int) -> Iterator[None]:
-        """Inside the block, accepted sockets have descriptors from `lowest` on."""
+        """Inside the block, accepted sockets have descriptors from `lowest` on.  Or NotAsked."""
+        self._needs_accept("can be made to return a high descriptor")
         self.lowest = lowest
         try:
             yield

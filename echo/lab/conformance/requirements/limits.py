@@ -5,9 +5,10 @@ import statistics
 import time
 
 from echo.lab.conformance.catalog import requirement
-from echo.lab.conformance.subject import BUFFER, Subject, short
+from echo.lab.conformance.subject import BUFFER, Subject, Talker, short
 from echo.lab.kernel.sockets import unread
-from echo.lab.run.faults import more_descriptors
+from echo.lab.run.faults import Flood, more_descriptors
+from echo.lab.run.process import NotAsked
 
 
 @requirement(
@@ -52,6 +53,7 @@ def serves_a_quiet_client_beside_a_flood(server: Subject) -> None:
         loud.note("sends without a pause, and reads as fast")
         loud.sock.send(b"x")
         server.wait(lambda: flood.reads or any(unread([loud.sock])))
+        expect_flooded(server, flood, loud)
         quiet.says(b"hello")
         quiet.hears(b"hello")
 
@@ -68,8 +70,18 @@ def answers_a_client_that_goes_on_sending(server: Subject) -> None:
         loud.note("sends without a pause, and reads as fast")
         loud.sock.send(b"x")
         server.wait(lambda: flood.reads > 100 or any(unread([loud.sock])))
+        expect_flooded(server, flood, loud)
         answered = flood.most_unanswered < 100
         server.expect(answered, "its messages are received, a hundred in a row, and not answered")
+
+
+def expect_flooded(server: Subject, flood: Flood, loud: Talker) -> None:
+    """What the flood has not reached cannot be asked; raises NotAsked, with the reason."""
+    if flood.reads or server.server.ended:
+        return
+    if any(unread([loud.sock])):
+        raise NotAsked("it does not receive by recv(), where the flood is: from a ring, say")
+    raise NotAsked(f"it has not received from {loud.name}, who floods it")
 
 
 # -- limits ---------------------------------------------------------------------------------
