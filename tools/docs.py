@@ -152,8 +152,8 @@ def suite() -> Iterator[list[str]]:
     not_asked = sum(map(len, matrix.NOT_ASKED.values()))
     said = (
         f"{asked} requirements, those of the suite and one more, x {servers} servers = "
-        f"**{asked * servers}** pairs, all tried; {cannot} are declared to be beyond a model, and "
-        f"must fail, and {not_asked} cannot be asked, each with its reason"
+        f"**{asked * servers}** pairs, all tried; {cannot} are declared to be beyond a model and "
+        f"must fail, {not_asked} cannot be asked, each with its reason"
     )
     yield [said, "`test_our_servers.py`"]
 

@@ -284,7 +284,10 @@ class Server:
     def _needs_accept(self, what: str) -> None:
         """Raises NotAsked if its clients have not come through accept(), but through a ring."""
         if not self.arrived and ends_here(self.address[1]):
-            raise NotAsked(f"its clients do not come through accept(), which alone {what} here")
+            raise NotAsked(
+                f"only accept() can be made to {what} here, and its clients come another way "
+                "(through a ring, say)"
+            )
 
     def run_out_of_descriptors(self, but_for: Iterable[int] = ()) -> None:
         """From now on accept() fails with EMFILE, until the server closes a descriptor.
@@ -292,7 +295,7 @@ class Server:
         `but_for`: descriptors that are not the server's, beside those of connect()'s clients.
         Raises NotAsked if it does not call accept().
         """
-        self._needs_accept("can be made to fail")
+        self._needs_accept("fail")
         self.full = Full({*but_for, *(client.fileno() for client in self.clients())})
 
     @contextlib.contextmanager
@@ -311,7 +314,7 @@ class Server:
     @contextlib.contextmanager
     def number_descriptors_from(self, lowest: int) -> Iterator[None]:
         """Inside the block, accepted sockets have descriptors from `lowest` on.  Or NotAsked."""
-        self._needs_accept("can be made to return a high descriptor")
+        self._needs_accept("return a high descriptor")
         self.lowest = lowest
         try:
             yield

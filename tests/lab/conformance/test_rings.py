@@ -77,10 +77,10 @@ def deaf(listener):
 def test_io_uring_server_that_accepts_on_its_ring_is_judged_like_any_other(requirement):
     """What an operation under way still owes is seen; what is done to accept() it does not meet."""
     if title(requirement) in ACCEPT_ALONE:
-        with pytest.raises(NotAsked, match=r"its clients do not come through accept\(\)"):
+        with pytest.raises(NotAsked, match="its clients come another way"):
             examine(on_a_ring, requirement)
     elif title(requirement) in RECV_ALONE:
-        with pytest.raises(NotAsked, match=r"it does not receive by recv\(\)"):
+        with pytest.raises(NotAsked, match="this server receives another way"):
             examine(on_a_ring, requirement)
     else:
         examine(on_a_ring, requirement)

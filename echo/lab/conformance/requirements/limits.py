@@ -80,8 +80,10 @@ def expect_flooded(server: Subject, flood: Flood, loud: Talker) -> None:
     if flood.reads or server.server.ended:
         return
     if any(unread([loud.sock])):
-        raise NotAsked("it does not receive by recv(), where the flood is: from a ring, say")
-    raise NotAsked(f"it has not received from {loud.name}, who floods it")
+        raise NotAsked(
+            "the flood comes through recv(), and this server receives another way (on a ring, say)"
+        )
+    raise NotAsked(f"it has not received anything from {loud.name}, so there was no flood")
 
 
 # -- limits ---------------------------------------------------------------------------------
