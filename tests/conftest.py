@@ -1,6 +1,7 @@
 """What a machine cannot do is skipped, and said; and what several files of tests need."""
 
 import gc
+import signal
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -40,6 +41,16 @@ class Together(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config, log):
     config.option.loadscopereorder = False  # the order is ours, see LONG
     return Together(config, log)
+
+
+def pytest_configure():
+    """Ctrl-C reaches us and our children, also where a script's `make test &` has it ignored.
+
+    A shell without job control lets its background jobs ignore SIGINT, and so do all whom they
+    start (exec keeps what is ignored, signal(7)): who waits for the end of such a child hangs.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):
