@@ -32,7 +32,7 @@ test: .venv  ## Check everything: style, tests, and that every lesson shows what
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m pytest -n 4 --dist loadgroup tests  # most of them wait most of the time
+	$(PY) -m pytest -n 4 tests  # most of them wait most of the time
 	$(PY) -m pytest --nbval notebooks
 	$(PY) -m tools.execute --check $(LESSONS)
 

@@ -52,12 +52,7 @@ def said(cell):
     )
 
 
-def once(path):
-    """A lesson whose cells all tests of it have run by the same worker, once."""
-    return pytest.param(path, id=path.stem, marks=pytest.mark.xdist_group(path.stem))
-
-
-@pytest.fixture(params=map(once, LESSONS), scope="module")
+@pytest.fixture(params=LESSONS, ids=lambda path: path.stem, scope="module")
 def answers(request):
     """What the checks of a lesson say: {(exercise, which answer): (text, what is expected)}."""
     notebook = nbformat.read(request.param, as_version=4)

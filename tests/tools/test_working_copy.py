@@ -23,7 +23,6 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from tools.browser import lab
 
-pytestmark = pytest.mark.xdist_group("working copy")  # one JupyterLab for all
 RUN = "00_start_here"  # the one that is run
 ANSWER = "def serve(listener):\n    print('my own')"
 SECONDS = 60
