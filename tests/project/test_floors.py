@@ -29,7 +29,7 @@ ROOMS = {
     "stages": "conformance run kernel words display zoo",
     "show": "record kernel words display",
     "exercises": "conformance record run kernel words display zoo",
-    "measure": "show record run kernel words",
+    "measure": "show conformance record run kernel words",
 }
 OF_ECHO = {
     "run": {"echo.ring"},
