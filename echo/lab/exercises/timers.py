@@ -1,6 +1,6 @@
-"""The check of an exercise on timers: a server that closes clients which have been idle too long.
+"""The check of an exercise on timers: a server that closes each client after a limited time.
 
-    check_timers(serve)        # serve(listener, idle): seconds that a client may be silent
+    check_timers(serve)        # serve(listener, limit): seconds that a client may stay
 
 The suite judges what clients see.  Whether the server waits for its nearest timer, or looks at
 the clock now and then, is seen in the timeout that the kernel was given (proc(5), syscall).
@@ -19,14 +19,14 @@ from echo.lab.run.server import Server, start
 from echo.lab.run.threads import Crashed
 
 HOUR = 3600
-SHORT = 0.4  # seconds: how long a client may be silent when we wait for its end
+SHORT = 1.0  # seconds: how long a client may stay when we wait for its end
 SLACK = 60  # seconds that a machine may stand still between the timer and our look
 LATE = 5.0  # seconds after which a client that should have been closed never will be
 UNTIL = "survives a client that resets"
 
 
 def check_timers(serve: Any) -> None:
-    """Judge a server serve(listener, idle) that closes a client after `idle` silent seconds."""
+    """Judge a server serve(listener, limit) that closes a client after `limit` seconds."""
     if is_stub(serve):
         say("open", "Not attempted yet: replace the ... in serve().")
         return
@@ -55,7 +55,7 @@ def fault_of(serve: Callable[..., Any]) -> str:
             return f"after the first client has connected: {server.crash}"
         given = timeout_at_rest(server)
         if given is None or not (HOUR - SLACK) * 1000 <= given <= HOUR * 1000 + 1:
-            return f"its only client may be silent for an hour, and {said(given)}"
+            return f"its only client may stay for an hour, and {said(given)}"
         client.close()
     return fault_of_closing(serve)
 
@@ -72,11 +72,11 @@ def fault_of_closing(serve: Callable[..., Any]) -> str:
             data = client.recv(100)
         except TimeoutError:
             return (
-                f"a client may be silent for {SHORT:g} seconds, and it is still connected "
+                f"a client may stay for {SHORT:g} second, and it is still connected "
                 f"{LATE:g} seconds later; the server is {server.where_is()}"
             )
         if data:
-            return f"a silent client receives {data!r}"
+            return f"a client that says nothing more receives {data!r}"
         until(lambda: not server.accepted())
     return ""
 

@@ -77,7 +77,7 @@ def parts_of_ours(server: Any) -> Parts:
     instances, and of what these watch.
     """
     every = dict(targets("self"))
-    own = {server.listener.fileno(), *(sock.fileno() for sock in server.accepted())}
+    own = {sock.fileno() for sock in sockets_of(server)}
     sleeps = {tid: asleep(tid) for tid in server.tids()}
     waited = {sleep.arguments[0] for sleep in sleeps.values() if sleep is not None}
     for fd, target in every.items():
@@ -88,6 +88,11 @@ def parts_of_ours(server: Any) -> Parts:
     open_files = {("self", fd): every[fd] for fd in own if fd in every}
     threads = [("self", tid) for tid in server.tids()]
     return put_together(threads, open_files, lambda _, tid: sleeps[tid])
+
+
+def sockets_of(server: Any) -> list[Any]:
+    """Its listener and its clients; none of a loop that serves nobody."""
+    return [server.listener, *server.accepted()] if hasattr(server, "listener") else []
 
 
 def put_together(

