@@ -6,7 +6,7 @@
 
 It prints the rows of the table.  `calls 1` is what one client costs that waits for each answer,
 `calls 50` what an echo costs if fifty clients speak at once; both are counted by strace, in the
-steady state, over all threads of the server.
+steady state, over all threads of the server, less those that only move memory.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from echo.lab.run.program import leaving_nobody
 RUNS = 3  # of the suite
 MESSAGE = b"x" * 64
 PAUSE = 0.02  # seconds between the messages of one client: it comes to rest each time
+MEMORY = {"mmap", "mremap", "munmap", "brk", "madvise"}  # is malloc()'s affair, not the server's
 ATTACHED = 1.0  # seconds in which strace has attached to every thread
 
 
@@ -75,6 +76,8 @@ def calls_of(name: str, clients: int) -> dict[str, float]:
         r"^\d+ +(?:<\.\.\. (\w+) resumed|(\w+)\(.*(?<!unfinished \.\.\.>)$)", text, re.M
     )
     counts = collections.Counter(resumed or whole for resumed, whole in names)
+    for call in MEMORY:
+        counts.pop(call, None)
     return {call: count / clients / rounds for call, count in counts.most_common()}
 
 

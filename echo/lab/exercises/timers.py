@@ -21,7 +21,7 @@ from echo.lab.run.threads import Crashed
 HOUR = 3600
 SHORT = 1.0  # seconds: how long a client may stay when we wait for its end
 SLACK = 60  # seconds that a machine may stand still between the timer and our look
-LATE = 5.0  # seconds after which a client that should have been closed never will be
+NEVER = 5.0  # seconds after which a client that should have been closed never will be
 UNTIL = "survives a client that resets"
 
 
@@ -31,7 +31,7 @@ def check_timers(serve: Any) -> None:
         say("open", "Not attempted yet: replace the ... in serve().")
         return
     try:
-        fault = fault_of(serve)
+        fault = fault_of_waiting(serve)
     except (OSError, Crashed, RuntimeError) as error:
         fault = f"the server has ended: {error}" if isinstance(error, Crashed) else str(error)
     if fault:
@@ -41,7 +41,7 @@ def check_timers(serve: Any) -> None:
     check(serve, until=UNTIL)
 
 
-def fault_of(serve: Callable[..., Any]) -> str:
+def fault_of_waiting(serve: Callable[..., Any]) -> str:
     """What is wrong with how it waits; "" if nothing is."""
     with start(lambda listener: serve(listener, HOUR)) as server:
         if server.crash is not None:
@@ -64,7 +64,7 @@ def fault_of_closing(serve: Callable[..., Any]) -> str:
     """What is wrong with when it closes a client; "" if nothing is."""
     with start(lambda listener: serve(listener, SHORT)) as server:
         client = server.connect()
-        client.settimeout(LATE)
+        client.settimeout(NEVER)
         client.send(b"hello")
         if client.recv(100) != b"hello":
             return "a client that speaks at once is closed without an answer"
@@ -73,7 +73,7 @@ def fault_of_closing(serve: Callable[..., Any]) -> str:
         except TimeoutError:
             return (
                 f"a client may stay for {SHORT:g} second, and it is still connected "
-                f"{LATE:g} seconds later; the server is {server.where_is()}"
+                f"{NEVER:g} seconds later; the server is {server.where_is()}"
             )
         if data:
             return f"a client that says nothing more receives {data!r}"

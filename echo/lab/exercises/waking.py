@@ -22,8 +22,8 @@ from echo.lab.kernel.sleep import times_slept
 from echo.lab.kernel.where import where_is
 from echo.lab.run.rest import until
 
-PATIENCE = 2.0  # seconds in which a loop that has been woken has made the call
-THREADS, CALLS = 4, 250
+SOON_ENOUGH = 2.0  # seconds in which a loop that has been woken has made the call
+THREADS, CALLS_EACH = 4, 250
 STILL = 0.2  # seconds in which a loop with nothing to do must not wake up
 
 
@@ -45,7 +45,7 @@ def check_waking(make: Any) -> None:
     thread = threading.Thread(target=run, args=(loop, crash), daemon=True)
     thread.start()
     try:
-        fault = next(filter(None, (trial(loop, thread, crash) for trial in TRIALS)), "")
+        fault = next(filter(None, (trial(loop, thread, crash) for trial in DEMANDS)), "")
     finally:
         end(loop, thread)
     if fault:
@@ -63,11 +63,11 @@ def run(loop: Any, crash: list[BaseException]) -> None:
         crash.append(error)
 
 
-Trial = Callable[[Any, threading.Thread, list[BaseException]], str]
+Demand = Callable[[Any, threading.Thread, list[BaseException]], str]
 
 
-def sleeps(loop: Any, thread: threading.Thread, crash: list[BaseException]) -> str:
-    return asleep(thread, crash, "sleeps while there is nothing to do")
+def rests_at_first(loop: Any, thread: threading.Thread, crash: list[BaseException]) -> str:
+    return rests(thread, crash, "sleeps while there is nothing to do")
 
 
 def wakes(loop: Any, thread: threading.Thread, crash: list[BaseException]) -> str:
@@ -76,7 +76,7 @@ def wakes(loop: Any, thread: threading.Thread, crash: list[BaseException]) -> st
     if fault := raised(loop, lambda: called.append(threading.current_thread())):
         return failed(name, fault)
     with contextlib.suppress(TimeoutError):
-        until(lambda: called or crash, PATIENCE)
+        until(lambda: called or crash, SOON_ENOUGH)
     if crash:
         return failed(name, f"run() has ended: {type(crash[0]).__name__}: {crash[0]}")
     if not called:
@@ -87,43 +87,43 @@ def wakes(loop: Any, thread: threading.Thread, crash: list[BaseException]) -> st
 
 
 def all_of_them(loop: Any, thread: threading.Thread, crash: list[BaseException]) -> str:
-    name = f"makes {THREADS * CALLS} calls from {THREADS} threads, each once"
+    name = f"makes {THREADS * CALLS_EACH} calls from {THREADS} threads, each once"
     called: list[int] = []
     faults: list[str] = []
 
     def ask(first: int) -> None:
-        for number in range(first, first + CALLS):
+        for number in range(first, first + CALLS_EACH):
             if fault := raised(loop, functools.partial(called.append, number)):
                 faults.append(fault)
                 return
 
-    askers = [threading.Thread(target=ask, args=(CALLS * place,)) for place in range(THREADS)]
+    askers = [threading.Thread(target=ask, args=(CALLS_EACH * place,)) for place in range(THREADS)]
     for asker in askers:
         asker.start()
     for asker in askers:
-        asker.join(PATIENCE)
+        asker.join(SOON_ENOUGH)
     with contextlib.suppress(TimeoutError):
-        until(lambda: len(called) >= THREADS * CALLS or faults or crash, PATIENCE)
+        until(lambda: len(called) >= THREADS * CALLS_EACH or faults or crash, SOON_ENOUGH)
     if faults or crash:
         said = faults[0] if faults else f"run() has ended: {type(crash[0]).__name__}: {crash[0]}"
         return failed(name, said)
-    if sorted(called) != [*range(THREADS * CALLS)]:
+    if sorted(called) != [*range(THREADS * CALLS_EACH)]:
         twice = len(called) != len(set(called))
         return failed(name, "some functions ran twice" if twice else "some functions never ran")
     return passed(name)
 
 
 def sleeps_again(loop: Any, thread: threading.Thread, crash: list[BaseException]) -> str:
-    return asleep(thread, crash, "sleeps again afterwards")
+    return rests(thread, crash, "sleeps again afterwards")
 
 
-TRIALS: tuple[Trial, ...] = (sleeps, wakes, all_of_them, sleeps_again)
+DEMANDS: tuple[Demand, ...] = (rests_at_first, wakes, all_of_them, sleeps_again)
 
 
-def asleep(thread: threading.Thread, crash: list[BaseException], name: str) -> str:
+def rests(thread: threading.Thread, crash: list[BaseException], name: str) -> str:
     """It sleeps in epoll_wait, and is not woken for a while."""
     with contextlib.suppress(TimeoutError):
-        until(lambda: crash or where_is(thread) == "asleep in epoll_wait", PATIENCE)
+        until(lambda: crash or where_is(thread) == "asleep in epoll_wait", SOON_ENOUGH)
     if crash:
         return failed(name, f"run() has ended: {type(crash[0]).__name__}: {crash[0]}")
     if (where := where_is(thread)) != "asleep in epoll_wait":
@@ -167,7 +167,7 @@ def end(loop: Any, thread: threading.Thread) -> None:
         with contextlib.suppress(OSError, AttributeError, TypeError, ValueError):
             loop.callbacks[bell] = stop
             loop.poller.register(bell, select.EPOLLIN)
-        thread.join(PATIENCE)
+        thread.join(SOON_ENOUGH)
     finally:
         os.close(bell)
         with contextlib.suppress(OSError, AttributeError):

@@ -22,11 +22,16 @@ from echo.lab.kernel.sockets import ALWAYS
 from echo.lab.words import flag_names
 
 RUNNING = "running"
-WAITS = "select", "pselect6", "poll", "ppoll"  # for many descriptors, and no epoll instance
+WAITS_FOR_MANY = (
+    "select",
+    "pselect6",
+    "poll",
+    "ppoll",
+)  # for many descriptors, and no epoll instance
 LISTENING = "0A"  # the state of a listener in /proc/net/tcp
 # What a descriptor is, in the order in which it is shown; of the first two there is one for each
 # connection.  Files, of which a virtual machine opens many, have no part in waiting.
-KINDS = (
+DESCRIPTOR_KINDS = (
     "listener", "client", "epoll", "socket pair", "pipe", "eventfd", "timerfd", "signalfd",
     "io_uring",
 )  # fmt: skip
@@ -35,7 +40,7 @@ KINDS = (
 class Entry(NamedTuple):
     """What an epoll instance watches."""
 
-    kind: str  # of KINDS
+    kind: str  # of DESCRIPTOR_KINDS
     flags: str  # "IN|ET"; ERR and HUP, which every entry has, are left out
 
 
@@ -44,7 +49,7 @@ class Parts(NamedTuple):
 
     serves: str  # the call in which the thread sleeps that waits for clients; "running"
     others: dict[str, int]  # the calls of the other threads, and in each how many
-    holds: dict[str, int]  # descriptors by kind, in the order of KINDS
+    holds: dict[str, int]  # descriptors by kind, in the order of DESCRIPTOR_KINDS
     entries: tuple[Entry, ...]  # of all its epoll instances, each kind of entry once
 
     @property
@@ -82,7 +87,7 @@ def parts_of_ours(server: Any) -> Parts:
     waited = {sleep.arguments[0] for sleep in sleeps.values() if sleep is not None}
     for fd, target in every.items():
         if kind_of(target, {}) == "epoll":
-            watched = {number for number, _ in entries_of("self", fd)}
+            watched = {number for number, _ in watched_by("self", fd)}
             if own & watched or fd in waited:
                 own |= {fd, *watched}
     open_files = {("self", fd): every[fd] for fd in own if fd in every}
@@ -104,7 +109,7 @@ def put_together(
     inodes = sockets_by_inode()
     kinds = {one: kind_of(target, inodes) for one, target in open_files.items()}
     lists = {
-        (pid, fd): list(entries_of(pid, fd)) for (pid, fd), kind in kinds.items() if kind == "epoll"
+        (pid, fd): list(watched_by(pid, fd)) for (pid, fd), kind in kinds.items() if kind == "epoll"
     }
     serving = {
         one
@@ -124,7 +129,7 @@ def put_together(
         if sleep is None or serves:
             continue
         waits_for = (pid, sleep.arguments[0])
-        if waits_for in serving or waits_for in rings or sleep.call in WAITS:
+        if waits_for in serving or waits_for in rings or sleep.call in WAITS_FOR_MANY:
             serves = sleep.call
     serves = serves or (RUNNING if calls[RUNNING] else min(calls, default="nothing"))
     calls[serves] -= 1
@@ -137,13 +142,13 @@ def put_together(
     return Parts(
         serves,
         {call: calls[call] for call in sorted(calls) if calls[call]},
-        {kind: found[kind] for kind in KINDS if found[kind]},
+        {kind: found[kind] for kind in DESCRIPTOR_KINDS if found[kind]},
         tuple(sorted(entries, key=lambda one: (place_of(one.kind), one.flags))),
     )
 
 
 def place_of(kind: str) -> int:
-    return KINDS.index(kind) if kind in KINDS else len(KINDS)
+    return DESCRIPTOR_KINDS.index(kind) if kind in DESCRIPTOR_KINDS else len(DESCRIPTOR_KINDS)
 
 
 def targets(pid: int | str) -> Iterator[tuple[int, str]]:
@@ -155,13 +160,13 @@ def targets(pid: int | str) -> Iterator[tuple[int, str]]:
 
 
 def kind_of(target: str, inodes: dict[str, str]) -> str:
-    """One of KINDS; "" for a file, or for a socket of which nothing is known."""
+    """One of DESCRIPTOR_KINDS; "" for a file, or for a socket of which nothing is known."""
     if target.startswith("socket:"):
         return inodes.get(target[8:-1], "")
     if target.startswith("pipe:"):
         return "pipe"
     name = target.removeprefix("anon_inode:").strip("[]").replace("eventpoll", "epoll")
-    return name if name in KINDS else ""
+    return name if name in DESCRIPTOR_KINDS else ""
 
 
 def sockets_by_inode() -> dict[str, str]:
@@ -182,7 +187,7 @@ def rows_of(name: str) -> Iterator[list[str]]:
         yield from (line.split() for line in text.splitlines()[1:])
 
 
-def entries_of(pid: int | str, epoll: int) -> Iterator[tuple[int, int]]:
+def watched_by(pid: int | str, epoll: int) -> Iterator[tuple[int, int]]:
     """(descriptor, events) of each entry of an epoll instance, from fdinfo."""
     with contextlib.suppress(OSError):
         text = Path(f"/proc/{pid}/fdinfo/{epoll}").read_text("ascii")

@@ -4,7 +4,7 @@
     asked                           # a table: what the kernel says of each
     asked.verdicts                  # a table: what became of it where things are hard
 
-Each is started as a process of its own, gives one client its echo, and is looked at while it
+Each is process_of as a process of its own, gives one client its echo, and is looked at while it
 sleeps (kernel.anatomy).  Then what is hard for a server is tried (HARD), and it is ended.  One
 that cannot run here is shown as it was recorded.
 """
@@ -29,8 +29,8 @@ from echo.lab.show.tables import (
     table_text,
 )
 
-AT_ONCE = 4  # of them at a time: a machine with two processors is busy with that
-SPINS = 0.3  # seconds of processor time that no server needs to log that accept() has failed
+SIDE_BY_SIDE = 4  # of them at a time: a machine with two processors is busy with that
+SPENT = 0.3  # seconds of processor time that no server needs to log that accept() has failed
 REPLY = 10.0  # seconds for an echo, on a machine with a lot to do
 HARD = {  # column -> what is tried
     "last words": "a client says hello and finishes at once",
@@ -41,7 +41,7 @@ ASKED_HEADS = ("framework", "sleeps in", "threads", "listener", "a client", "wok
 VERDICTS = "What becomes of the shortest echo server of each"
 
 
-class Asked(NamedTuple):
+class Framework(NamedTuple):
     """What was found out about a framework."""
 
     sleeps: str  # the call in which the thread sleeps that serves
@@ -55,29 +55,33 @@ class Asked(NamedTuple):
 
 # On Linux 6.18, 2026-11-28.  tests/lab/measure/test_frameworks.py asks again where it can.
 WELL = ("answered", "serves on", "serves on")
-EPOLL = "epoll_wait"
+IN_EPOLL = "epoll_wait"
 RECORDED = {
-    "asyncio": Asked(EPOLL, "1", "IN", "IN", "socket pair", False, WELL),
-    "Tornado": Asked(
-        *(EPOLL, "1", "IN", "IN", "socket pair", False), ("answered", "serves on", "spins")
+    "asyncio": Framework(IN_EPOLL, "1", "IN", "IN", "socket pair", False, WELL),
+    "Tornado": Framework(
+        *(IN_EPOLL, "1", "IN", "IN", "socket pair", False), ("answered", "serves on", "spins")
     ),
-    "uvloop": Asked(EPOLL, "more than 3", "IN", "IN", "socket pair, pipe, eventfd", True, WELL),
-    "gevent": Asked(EPOLL, "1", "IN", "IN", "eventfd", False, WELL),
-    "trio": Asked(
-        *(EPOLL, "1", "IN|ONESHOT", "IN|ONESHOT", "socket pair", False),
+    "uvloop": Framework(
+        IN_EPOLL, "more than 3", "IN", "IN", "socket pair, pipe, eventfd", True, WELL
+    ),
+    "gevent": Framework(IN_EPOLL, "1", "IN", "IN", "eventfd", False, WELL),
+    "trio": Framework(
+        *(IN_EPOLL, "1", "IN|ONESHOT", "IN|ONESHOT", "socket pair", False),
         ("answered", "has ended", "serves on"),
     ),
-    "Twisted": Asked(EPOLL, "1", "IN", "IN", "pipe", False, ("lost", "serves on", "serves on")),
-    "Node.js": Asked(
-        *(EPOLL, "more than 3", "IN", "IN", "pipe, eventfd", False),
+    "Twisted": Framework(
+        IN_EPOLL, "1", "IN", "IN", "pipe", False, ("lost", "serves on", "serves on")
+    ),
+    "Node.js": Framework(
+        *(IN_EPOLL, "more than 3", "IN", "IN", "pipe, eventfd", False),
         ("answered", "has ended", "serves on"),
     ),
-    "java.nio": Asked(
-        *(EPOLL, "more than 9", "IN", "IN", "eventfd", False),
+    "java.nio": Framework(
+        *(IN_EPOLL, "more than 9", "IN", "IN", "eventfd", False),
         ("answered", "serves on", "has ended"),
     ),
-    "Netty": Asked(
-        *(EPOLL, "more than 9", "IN", "IN", "eventfd", False),
+    "Netty": Framework(
+        *(IN_EPOLL, "more than 9", "IN", "IN", "eventfd", False),
         ("answered", "serves on", "serves no one"),
     ),
 }
@@ -86,7 +90,7 @@ RECORDED = {
 class Frameworks(Table):
     """What was found out about several; row("Netty").sleeps is "epoll_wait"."""
 
-    def __init__(self, rows: dict[str, Asked], notes: str = "") -> None:
+    def __init__(self, rows: dict[str, Framework], notes: str = "") -> None:
         lines = [(name, *row[:5]) for name, row in rows.items()]
         markup = table_html("What the kernel says of each framework", ASKED_HEADS, lines)
         super().__init__(rows, table_text(ASKED_HEADS, lines), [markup], notes)
@@ -116,7 +120,7 @@ def frameworks(*names: str) -> Frameworks:
         if name not in FOREIGN:
             raise ValueError(f"no framework {name!r} here, but {', '.join(FOREIGN)}")
     here = [name for name in names if missing(name) is None]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         found = dict(zip(here, pool.map(ask, here), strict=True))
     absent = [name for name in names if name not in found]
     ringless = [name for name in found if ring_expected(name) and not found[name].ring]
@@ -134,10 +138,10 @@ def ring_expected(name: str) -> bool:
     return name in RECORDED and RECORDED[name].ring
 
 
-def ask(name: str) -> Asked:
+def ask(name: str) -> Framework:
     """Start one, look at it, try what is hard, and end it."""
     command = command_of(name)
-    process = started(name, command)
+    process = process_of(name, command)
     try:
         with socket.create_connection(process.address, timeout=REPLY) as client:
             client.sendall(b"hello")
@@ -148,7 +152,7 @@ def ask(name: str) -> Asked:
         for trial in (last_words, after_a_reset, without_descriptors):
             if process.ended:
                 process.end()
-                process = started(name, command)
+                process = process_of(name, command)
             subject = Subject(process)
             subject.settle()
             try:
@@ -160,7 +164,7 @@ def ask(name: str) -> Asked:
     return in_short(parts, tuple(did))
 
 
-def started(name: str, command: str) -> Process:
+def process_of(name: str, command: str) -> Process:
     try:
         try:
             return Process(command)
@@ -186,47 +190,47 @@ def last_words(server: Subject) -> str:
 def after_a_reset(server: Subject) -> str:
     """The next client finds it serving, or gone."""
     client = server.connect()
-    if not echoes(client):
-        return silent(server)
+    if not still_echoes(client):
+        return why_silent(server)
     client.resets()
     server.settle()
     with contextlib.suppress(Failed):  # it has ended, and nobody listens
-        if echoes(server.connect()):
+        if still_echoes(server.connect()):
             return "serves on"
-    return silent(server)
+    return why_silent(server)
 
 
 def without_descriptors(server: Subject) -> str:
     """Who is late cannot be accepted, and keeps the listener readable."""
     client = server.connect()
-    if not echoes(client):
-        return silent(server)
+    if not still_echoes(client):
+        return why_silent(server)
     server.run_out_of_descriptors()
     with contextlib.suppress(Failed):  # it may have ended before we were connected
         server.connect()
     server.wait(server.refused)
     spinning = spins(server.server)
-    if not echoes(client):
-        return silent(server)
+    if not still_echoes(client):
+        return why_silent(server)
     return "spins" if spinning else "serves on"
 
 
 def spins(server: Judged) -> bool:
     """Whether it keeps the processor busy instead of coming to rest."""
     began, deadline = server.cpu(), time.monotonic() + REPLY
-    while server.cpu() - began < SPINS and time.monotonic() < deadline:
+    while server.cpu() - began < SPENT and time.monotonic() < deadline:
         with contextlib.suppress(TimeoutError):
             server.settle(0.1)
             return False
     return True
 
 
-def silent(server: Subject) -> str:
+def why_silent(server: Subject) -> str:
     """Why it answers no one."""
     return "has ended" if server.server.ended else "serves no one"
 
 
-def echoes(client: Talker) -> bool:
+def still_echoes(client: Talker) -> bool:
     try:
         client.says(b"hello")
     except Failed:
@@ -242,9 +246,9 @@ def hears(client: Talker, data: bytes) -> bool:
     return True
 
 
-def in_short(parts: Parts, did: tuple[str, ...]) -> Asked:
+def in_short(parts: Parts, did: tuple[str, ...]) -> Framework:
     woken = ", ".join(kind for kind in ALSO if parts.watches(kind))
-    return Asked(
+    return Framework(
         parts.serves,
         at_least(parts.threads),
         parts.watches("listener"),

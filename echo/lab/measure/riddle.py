@@ -10,11 +10,11 @@ import socket
 import sys
 
 from echo.lab.kernel.anatomy import Entry, Parts
-from echo.lab.measure.frameworks import REPLY, started
+from echo.lab.measure.frameworks import REPLY, process_of
 from echo.lab.run.foreign import command_of, missing
 from echo.lab.show.anatomy import Anatomies, at_rest
 
-OURS = "'{python}' -m echo {name} {{port}}"
+OUR_COMMAND = "'{python}' -m echo {name} {{port}}"
 HIDDEN = {"A": "trio", "B": "threaded", "C": "asyncio", "D": "epoll_edge"}
 # trio 0.35.0 on Linux 6.18, 2026-11-28; tests/lab/measure/test_frameworks.py asks again.
 TRIO = Parts(
@@ -53,8 +53,8 @@ def riddle() -> Riddle:
 
 def parts_with_a_client(name: str) -> Parts:
     ours = name in ("threaded", "epoll_edge")
-    command = OURS.format(python=sys.executable, name=name) if ours else command_of(name)
-    process = started(name, command)
+    command = OUR_COMMAND.format(python=sys.executable, name=name) if ours else command_of(name)
+    process = process_of(name, command)
     with contextlib.ExitStack() as stack:
         stack.callback(process.end)
         client = stack.enter_context(socket.create_connection(process.address, timeout=REPLY))

@@ -145,7 +145,7 @@ def build() -> Iterator[str]:
             yield f"{one.file}: not compiled: {said.rpartition('/')[2]}"
 
 
-def report() -> Iterator[str]:
+def inventory() -> Iterator[str]:
     """A line for each: its version, or what is missing."""
     for name in FOREIGN:
         lacks = missing(name)
@@ -155,4 +155,4 @@ def report() -> Iterator[str]:
 if __name__ == "__main__":
     if "--build" in sys.argv:
         print(*build(), sep="\n", end="")
-    print(*report(), sep="\n")
+    print(*inventory(), sep="\n")

@@ -19,10 +19,10 @@ from echo.lab.kernel.where import tids_of
 from echo.lab.show.tables import Table, table_html, table_text
 
 REST = 2.0  # seconds in which a server comes to rest
-LOOKS = 3  # so often in a row it must look the same,
+SAME_LOOKS = 3  # so often in a row it must look the same,
 BETWEEN = 0.01  # so many seconds apart
-FEW = 3  # threads that are counted; how many more there are may depend on the machine
-STEPS = (9, FEW)
+COUNTED = 3  # threads that are counted; how many more there are may depend on the machine
+STEPS = (9, COUNTED)
 
 ONE_HEADS = ("it holds", "how many", "watched for")
 ROW_HEADS = ("server", "sleeps in", "threads", "listener", "client", "also watched", "also held")
@@ -47,7 +47,7 @@ class Anatomies(Table):
     """Several servers, a row each; row("ours").serves is "epoll_wait"."""
 
     def __init__(self, rows: Mapping[str, Parts], notes: str = "") -> None:
-        lines = [(name, *in_words(parts)) for name, parts in rows.items()]
+        lines = [(name, *cells_of(parts)) for name, parts in rows.items()]
         title = "What servers are made of"
         text = table_text(ROW_HEADS, lines)
         super().__init__(dict(rows), text, [table_html(title, ROW_HEADS, lines)], notes)
@@ -79,15 +79,15 @@ def timeout_of(server: Any) -> int | None:
 def at_rest(of: Any) -> Parts:
     """What it is made of, once that stays the same."""
     deadline = time.monotonic() + REST
-    found, equal = look_at(of), 1
-    while equal < LOOKS and time.monotonic() < deadline:
+    found, equal = parts_now(of), 1
+    while equal < SAME_LOOKS and time.monotonic() < deadline:
         time.sleep(BETWEEN)
-        before, found = found, look_at(of)
+        before, found = found, parts_now(of)
         equal = equal + 1 if found == before else 1
     return found
 
 
-def look_at(of: Any) -> Parts:
+def parts_now(of: Any) -> Parts:
     if hasattr(of, "members"):
         return parts_of(of.members())
     if hasattr(of, "tids"):
@@ -104,14 +104,16 @@ def look_at(of: Any) -> Parts:
 
 def threads_in_words(parts: Parts) -> str:
     """ "1 thread, asleep in epoll_wait"; several with what the others do."""
-    first = doing(parts.serves)
+    first = what_it_does(parts.serves)
     if not parts.others:
         return f"1 thread, {first}"
-    others = "; ".join(f"{several(count)} {doing(call)}" for call, count in parts.others.items())
+    others = "; ".join(
+        f"{some(count)} {what_it_does(call)}" for call, count in parts.others.items()
+    )
     return f"{at_least(parts.threads)} threads: 1 {first}; {others}"
 
 
-def doing(call: str) -> str:
+def what_it_does(call: str) -> str:
     return call if call == "running" else f"asleep in {call}"
 
 
@@ -120,8 +122,8 @@ def at_least(count: int) -> str:
     return next((f"more than {step}" for step in STEPS if count > step), str(count))
 
 
-def several(count: int) -> str:
-    return str(count) if count <= FEW else "several"
+def some(count: int) -> str:
+    return str(count) if count <= COUNTED else "several"
 
 
 def how_many(count: int, kind: str) -> str:
@@ -129,7 +131,7 @@ def how_many(count: int, kind: str) -> str:
     return str(count) if kind in ("listener", "client") or count <= 2 else "several"
 
 
-def in_words(parts: Parts) -> Sequence[str]:
+def cells_of(parts: Parts) -> Sequence[str]:
     """The cells of a row."""
     watched = [f"{kind} {flags}" for kind in ALSO if (flags := parts.watches(kind))]
     held = [kind for kind in (*ALSO, "io_uring") if kind in parts.holds]
