@@ -44,6 +44,9 @@ def serve(listener, limit=60):
 """
 CLOSE = "clients.pop(fd).sock.close()"
 LOOP = """
+import socket
+
+
 class WakingLoop:
     def __init__(self):
         self.poller, self.callbacks = select.epoll(), {{}}
