@@ -126,11 +126,16 @@ def frameworks(*names: str) -> Frameworks:
     ringless = [name for name in found if ring_expected(name) and not found[name].ring]
     notes = []
     if absent:
-        notes.append(f"{' and '.join(absent)} cannot run here (`make frameworks` tells why)")
+        notes.append(f"{listed(absent)} cannot run here (`make frameworks` tells why)")
     if ringless:
-        notes.append(f"{' and '.join(ringless)} cannot have an io_uring here")
+        notes.append(f"{listed(ringless)} cannot have an io_uring here")
     rows = {name: RECORDED[name] if name in absent + ringless else found[name] for name in names}
     return Frameworks(rows, f"recorded: {'; '.join(notes)}\n" if notes else "")
+
+
+def listed(names: list[str]) -> str:
+    """ "one", "one and two", "one, two and three"."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def ring_expected(name: str) -> bool:

@@ -1,6 +1,7 @@
 """The frameworks asked: those that are here by the kernel, the others as they were recorded."""
 
 import os
+import re
 
 import pytest
 
@@ -8,7 +9,7 @@ from echo.lab import frameworks, riddle
 from echo.lab.kernel.processes import parent_of, pids
 from echo.lab.measure import frameworks as frameworks_module
 from echo.lab.measure import riddle as riddle_module
-from echo.lab.measure.frameworks import HARD, RECORDED, WELL
+from echo.lab.measure.frameworks import HARD, RECORDED, WELL, listed
 from echo.lab.measure.riddle import HIDDEN, TRIO
 from echo.lab.run import foreign
 from echo.lab.run.foreign import CAREFUL, EVERY, FOREIGN, STRANGERS, Foreign, missing
@@ -72,6 +73,15 @@ def test_a_ring_that_is_refused_is_recorded(monkeypatch):
     assert str(table).startswith("recorded: uvloop cannot have an io_uring here\n")
     assert table.row("uvloop").ring
     assert ask is not frameworks_module.ask
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
+    ids=len,
+)
+def test_names_are_listed_as_one_says_them(names, said):
+    assert listed(names) == said
 
 
 def test_verdicts_name_what_was_tried(nothing_installed):
@@ -145,10 +155,17 @@ class TestForeign:
             one.file for one in EVERY.values() if one.file.endswith(".java")
         ]
 
-    def test_docs_show_the_code_of_each(self):
+    def test_docs_tell_what_is_recorded(self):
+        """Each framework has a row of the first table, with the same call, flags and descriptors."""
         text = (ROOT / "docs" / "frameworks.md").read_text(encoding="utf-8")
-        for one in EVERY.values():
-            assert one.file in text, one.file
+        rows = [re.split(r" *\| *", line.strip("| ")) for line in text.splitlines()]
+        found = {row[0].partition(",")[0]: row for row in rows if len(row) == 7}
+        for name, asked in RECORDED.items():
+            _, _, sleeps, _, listener, client, woken = found[name]
+            assert sleeps.replace("pwait", "wait") == asked.sleeps
+            assert listener.replace(", ", "|") == asked.listener
+            assert client.replace(", ", "|") == asked.client
+            assert sorted(woken.split(", ")) == sorted(asked.woken.split(", "))
 
 
 # -- the riddle --
