@@ -156,7 +156,7 @@ class TestForeign:
         ]
 
     def test_docs_tell_what_is_recorded(self):
-        """Each framework has a row of the first table, with the same call, flags and descriptors."""
+        """Each framework has a row of the first table: the same call, flags and descriptors."""
         text = (ROOT / "docs" / "frameworks.md").read_text(encoding="utf-8")
         rows = [re.split(r" *\| *", line.strip("| ")) for line in text.splitlines()]
         found = {row[0].partition(",")[0]: row for row in rows if len(row) == 7}
