@@ -31,11 +31,10 @@ def port(text):
 
 
 def arguments():
-    lines = [f"  {name:11}  {line}" for name, line in SERVERS.items()]
     parser = Parser(
         prog="python -m echo",
         description=__doc__,
-        epilog="\n".join(["servers:", *lines]),
+        epilog="\n".join(["servers:", *map("  {0[0]:11}  {0[1]}".format, SERVERS.items())]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", choices=SERVERS, metavar="NAME", help="a server listed below")
@@ -48,8 +47,7 @@ def main():
     options = arguments()
     if not hasattr(select, NEEDS.get(options.name, "select")):
         sys.exit(f"python -m echo: {options.name} cannot run on this system; select can")
-    signals = signal.SIGINT, signal.SIGTERM
-    for number in signals:  # end at once, in whatever call we sleep
+    for number in (signals := (signal.SIGINT, signal.SIGTERM)):  # end at once, even asleep
         signal.signal(number, signal.SIG_DFL)
     serve = importlib.import_module(f"echo.{options.name}_server").serve
     try:
@@ -69,10 +67,12 @@ def main():
         signal.signal(number, end)
     with listener:
         host, number = listener.getsockname()[:2]
-        print(f"{options.name} server listening on {host}:{number}; Ctrl-C ends it", flush=True)
+        host = f"[{host}]" if ":" in host else host
         try:
+            print(f"{options.name} server listening on {host}:{number}; Ctrl-C ends it", flush=True)
             serve(listener)
-        except OSError as error:  # this machine does not let it
+        except OSError as error:  # this machine does not let it, or takes no line on stdout
+            sys.stdout = None  # nobody shall try again at the end
             sys.exit(f"python -m echo: {error.strerror}")
 
 

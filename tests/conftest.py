@@ -1,13 +1,18 @@
 """What a machine cannot do is skipped, and said; and what several files of tests need."""
 
 import gc
+import signal
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from echo.lab.conformance import subject
 from echo.lab.run import server as server_module
 from echo.ring import Ring
 
+# The longest, which begin first.  One worker does all of a lesson's exercises, or all of a file, in
+# one kernel or one JupyterLab.
+LONG = ["test_browser.py", "test_working_copy.py", "test_exercises.py", "test_cell_twice.py"]
 WITHOUT_A_RING = {"test_floors", "test_house"}  # they read files
 
 
@@ -17,7 +22,40 @@ def pytest_addoption(parser):
     parser.addoption("--site", metavar="FOLDER", help="check these pages (test_site.py)")
 
 
+class Together(LoadScopeScheduling):
+    """Where several workers run the tests: what shares a costly fixture goes to one of them.
+
+    (The mark `xdist_group` is for that too; xdist 3.8 does not see it with pytest 9.2.)
+    """
+
+    def _split_scope(self, nodeid):
+        file, _, test = nodeid.partition("::")
+        if file.endswith("test_working_copy.py"):
+            return file
+        if file.endswith("test_exercises.py"):
+            return test.partition("[")[2] or test
+        return nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    config.option.loadscopereorder = False  # the order is ours, see LONG
+    return Together(config, log)
+
+
+def pytest_configure():
+    """Ctrl-C reaches us and our children, also where a script's `make test &` has it ignored.
+
+    A shell without job control lets its background jobs ignore SIGINT, and so do all whom they
+    start (exec keeps what is ignored, signal(7)): who waits for the end of such a child hangs.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_modifyitems(config, items):
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONG)))
     if not config.getoption("--site"):
         skip = pytest.mark.skip(reason="make site builds the site and checks it")
         for item in items:

@@ -21,6 +21,14 @@ def idle(server):
 
 
 @contextmanager
+def talking(server):
+    """A client is there, and silent: the server leaves first, and its end stays in TIME_WAIT."""
+    with server.connect() as sock:
+        assert echoed(sock, b"hello")
+        yield
+
+
+@contextmanager
 def stalled(server):
     """A client sends and does not read."""
     with server.connect() as sock:
@@ -77,7 +85,7 @@ def test_listens_on_the_port_it_is_given(name):
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize("state", [idle, stalled, flooded])
+@pytest.mark.parametrize("state", [idle, talking, stalled, flooded])
 @pytest.mark.parametrize("name", SERVERS)
 def test_a_signal_ends_it_quietly_and_frees_its_port(name, state):
     """Ctrl-C and SIGTERM are how every learner ends it: in whatever call it sleeps."""
@@ -100,6 +108,25 @@ def test_port_is_free_the_moment_it_has_ended(name):
         with Server(name) as server, stalled(server):
             server.end(signal.SIGTERM)
             socket.create_server(server.address).close()
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_two_servers_do_not_share_a_port(name):
+    """With SO_REUSEPORT the kernel would give each of them a part of the clients."""
+    with Server(name) as server:
+        done = run(name, str(server.address[1]))
+    assert "Address already in use" in done.stderr
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_what_a_terminal_sends_does_not_disturb_it(name):
+    """SIGWINCH when its window changes; SIGSTOP and SIGCONT for Ctrl-Z and fg."""
+    with Server(name) as server, server.connect() as sock:
+        for number in (signal.SIGWINCH, signal.SIGSTOP, signal.SIGCONT, signal.SIGWINCH):
+            server.process.send_signal(number)
+            if number != signal.SIGSTOP:
+                assert echoed(sock, b"hello")
 
 
 WRONG = {

@@ -13,17 +13,19 @@ import inspect
 import signal
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from echo.lab.conformance.catalog import REQUIREMENTS, Requirement, title, up_to
-from echo.lab.conformance.subject import Failed
-from echo.lab.conformance.verdict import examine, is_stub, put, report
+from echo.lab.conformance.subject import Failed, NoEcho
+from echo.lab.conformance.verdict import but_for, examine, is_stub, put, report
 from echo.lab.run.process import NotAsked, Process, Unusable
 from echo.lab.run.program import Parser, leaving_nobody
 
 PROGRAM = "python -m echo.lab.conformance"
+GOES_ON = 8  # seconds after which a line says that it goes on
 IMPORT = 10  # seconds after which a file that is imported still runs, and is no module
 
 
@@ -63,8 +65,9 @@ def main() -> int:
 def chosen(until: str | None) -> list[Requirement]:
     try:
         return up_to(until)
-    except ValueError:
-        raise Unusable(f"{until!r} is no requirement; {PROGRAM} --help lists them") from None
+    except ValueError as error:
+        said = str(error).partition(" They are")[0].partition("; they are")[0]
+        raise Unusable(f"{said}; {PROGRAM} --help lists them".replace("?;", "?")) from None
 
 
 def print_verdict(asked: list[Requirement], judge: Callable[[Requirement], None]) -> int:
@@ -72,11 +75,17 @@ def print_verdict(asked: list[Requirement], judge: Callable[[Requirement], None]
     met = not_asked = 0
     for one in asked:
         try:
-            judge(one)
+            with progress(one):
+                judge(one)
         except NotAsked as reason:
             not_asked += 1
             lines = textwrap.fill(f"not asked: {reason}", 100 - 6)
             print(f"----  {title(one)}\n{textwrap.indent(lines, ' ' * 6)}", flush=True)
+        except NoEcho as failure:
+            print(f"FAIL  {report(one, failure)}", flush=True)
+            if left := len(asked) - asked.index(one) - 1:
+                print(f"\nThe other {left} are not asked: they would all fail for the same reason.")
+            return 1
         except Failed as failure:
             print(f"FAIL  {report(one, failure)}", flush=True)
         except Unusable as error:  # it did start once, before the first requirement
@@ -85,8 +94,28 @@ def print_verdict(asked: list[Requirement], judge: Callable[[Requirement], None]
             met += 1
             print(f"pass  {title(one)}", flush=True)
     count = len(asked) - not_asked
-    print(f"\n{met} of {count} requirements met{f', {not_asked} not asked' * bool(not_asked)}.")
+    print(f"\n{met} of {count} requirements met{but_for(not_asked)}.")
     return 0 if met == count else 1
+
+
+@contextlib.contextmanager
+def progress(one: Requirement) -> Iterator[None]:
+    """A line on stderr whenever it has taken GOES_ON seconds more: nothing hangs."""
+    over = threading.Event()
+
+    def tell() -> None:
+        seconds = 0
+        while not over.wait(GOES_ON):
+            seconds += GOES_ON
+            print(f"...   {title(one)}: {seconds} seconds so far", file=sys.stderr, flush=True)
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def judge_of_command(command: str) -> Callable[[Requirement], None]:

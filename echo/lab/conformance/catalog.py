@@ -5,6 +5,7 @@ required and its docstring the reason.  All but one run with kernel buffers smal
 filled (16 KiB are asked for; Linux doubles that, socket(7)).
 """
 
+import difflib
 import inspect
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -57,5 +58,7 @@ def up_to(until: str | Requirement | None = None) -> list[Requirement]:
     names = [title(one) for one in REQUIREMENTS]
     name = str(getattr(until, "__name__", until or names[-1])).replace("_", " ")
     if name not in names:
-        raise ValueError(f"{until!r} is no requirement; they are: {', '.join(names)}")
+        near = difflib.get_close_matches(name, names, 1)
+        meant = f"; do you mean {near[0]!r}? They are" if near else "; they are"
+        raise ValueError(f"{until!r} is no requirement{meant}: {', '.join(names)}")
     return REQUIREMENTS[: names.index(name) + 1]

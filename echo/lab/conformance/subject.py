@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import resource
 import socket
 import threading
 import time
@@ -10,21 +11,34 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from echo.lab.conformance.at_rest import at_rest
+from echo.lab.kernel.processes import ThreadState
+from echo.lab.kernel.sockets import ends_here
 from echo.lab.run.clients import reset
-from echo.lab.run.faults import Flood
-from echo.lab.run.process import AT_ONCE
-from echo.lab.run.rest import RESTLESS
+from echo.lab.run.faults import Flood, more_descriptors, renumbered
+from echo.lab.run.process import AT_ONCE, NotAsked
 from echo.lab.run.server import Server
 
 SOON = 2  # seconds by which anything that works has happened
+REACTED = 2  # seconds by which it has reacted, if it comes to rest at all
+STARVED = 10  # seconds after which who gets no processor has to be judged nevertheless
 LATE = 5  # seconds after which we go on without what normally comes at once
-SHARE = 0.05  # of one processor: who asks ten times a second needs less, who spins gets more
 BUFFER = 16 * 1024  # what we ask the kernel to hold in each direction, in bytes
 LONG = 4 * 1024 * 1024  # more than these and any sensible server hold for one client
 
 
+IN_A_SET = 1024  # select() can express descriptors below it
+ABOVE = 2048  # clients of ours get descriptors from here on: the low ones are for the server
+SIPS = 20  # times that a client reads a little, and the server owes no more than before
+OTHERS_NEED = 32  # descriptors that are left for everything else
+
+
 class Failed(AssertionError):
     """The server does not meet a requirement; the message is the conversation."""
+
+
+class NoEcho(Failed):
+    """It does something else than an echo, and the message says what: all else follows from it."""
 
 
 class Judged(Protocol):
@@ -46,9 +60,14 @@ class Judged(Protocol):
     def where_is(self) -> str: ...
     def cpu(self) -> float: ...
     def times_slept(self) -> int: ...
+    def look(self) -> dict[int, ThreadState]: ...
+    def memory(self) -> int | None: ...
+    def allow(self, clients: int) -> None: ...
+    def complains(self) -> str | None: ...
     def descriptors(self) -> int: ...
     def catch_up(self) -> None: ...
     def owes(self, client: socket.socket, sent: int) -> bool: ...
+    def kernel_holds(self, client: socket.socket) -> int | None: ...
     def hold(self) -> AbstractContextManager[None]: ...
     def flood(self) -> AbstractContextManager[Flood]: ...
     def number_descriptors_from(self, lowest: int) -> AbstractContextManager[None]: ...
@@ -72,6 +91,8 @@ class Subject:
         self.long = server.can_send + LONG
         self.much = self.long + server.can_receive  # no sensible server takes it all
         self.lines: list[str] = []
+        self.lowest = 0  # clients get descriptors from this number on
+        self.not_owing = ""  # why what has been met so far says little
         self.talkers: list[Talker] = []
 
     def connect(self) -> "Talker":
@@ -83,14 +104,46 @@ class Subject:
     def settle(self, patience: float = 0) -> bool:
         """Wait until it has reacted; if it will not come to rest, something else tells."""
         try:
-            self.server.settle(patience or SOON)
+            self.server.settle(patience or REACTED)
         except TimeoutError:
             return False
         return True
 
     def settle_quickly(self) -> None:
         """The same for a fraction of the time: somebody else is waiting meanwhile."""
-        self.settle(SOON / 4)
+        self.settle(REACTED / 4)
+
+    def let_pass(self, seconds: float) -> None:
+        """Nothing happens for so long."""
+        deadline = time.monotonic() + seconds
+        while not self.server.ended and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    @contextlib.contextmanager
+    def room_for(self, clients: int) -> Iterator[None]:
+        """Inside the block so many may connect, as far as descriptors are concerned.
+
+        Ours get high numbers if there are any: select() needs the low ones.  Raises NotAsked.
+        """
+        with more_descriptors(ABOVE + clients + OTHERS_NEED):
+            limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            high = limit >= ABOVE + clients + OTHERS_NEED
+            below = min(limit, IN_A_SET)
+            used = sum(int(fd) < below for fd in os.listdir("/proc/self/fd"))
+            ends = (not self.foreign) + (not high)  # of each connection, that need a low one
+            if used + ends * clients + OTHERS_NEED > below:
+                raise NotAsked(f"too few open files are allowed here for {clients} clients")
+            self.server.allow(clients)
+            self.lowest = ABOVE * high
+            try:
+                yield
+            finally:
+                self.lowest = 0
+
+    def receives_more_than_it_sends(self) -> None:
+        """From now on the kernel takes in much for it at once, and little from it."""
+        if isinstance(self.server, Server):  # accepted sockets inherit it
+            self.server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
 
     def wait(self, condition: Callable[[], object]) -> None:
         """Until it holds, the server has ended, or it is too late; opens no file."""
@@ -121,28 +174,26 @@ class Subject:
             yield self.server.crash
             return
         yield f"the server is {self.server.where_is()}"
-        if self.server.arrived == 0:
+        if complaint := self.server.complains():
+            yield f"it has said on stderr: {complaint}"
+        if self.server.arrived == 0 and not ends_here(self.server.address[1]):
             yield "it has not accepted anybody"
             if isinstance(self.server, Server) and "accept4" in self.server.where_is():
                 yield "it waits at a listener of its own: serve() is given one to accept from"
 
     def expect_asleep(self) -> None:
         """Nothing happens, so it uses no processor time; ours and that of others not counted."""
-        rests = self.settle()
-        began, slept, before = time.monotonic(), self.server.times_slept(), self.server.cpu()
-        for _ in range(20):  # not in one piece: a virtual machine may stand still for that long
-            time.sleep(0.01)
+        self.settle()
+        doing = at_rest(self.server, STARVED)
+        self.expect(not doing, f"nothing happens, and yet the server {doing} all the time")
 
-        def busy() -> bool:
-            """Who spins gets a part of a busy machine, if a small one; who sleeps gets nothing."""
-            spent = self.server.cpu() - before
-            return spent > 0.01 and spent > SHARE * (time.monotonic() - began)
-
-        if not rests:  # it may have to wait for its part
-            self.wait(busy)
-        self.expect(not busy(), "nothing happens, and yet the server is busy all the time")
-        often = (self.server.times_slept() - slept) / (time.monotonic() - began) > RESTLESS
-        self.expect(not often, "nothing happens, and yet the server wakes up all the time")
+    def expect_owing(self, client: "Talker") -> None:
+        """What is asked of who owes something is not asked of who does not."""
+        if not self.server.owes(client.sock, client.sent) and not self.server.ended:
+            self.not_owing = (
+                f"{client.name} sent {short_number(client.sent)} bytes and read nothing, and "
+                "the server never held any of it that the kernel would not take back"
+            )
 
     def close(self) -> None:
         self.server.full = None  # when the clients leave, there are descriptors again
@@ -155,7 +206,10 @@ class Talker:
 
     def __init__(self, subject: Subject, name: str) -> None:
         self.subject, self.name = subject, name
+        self.sent = 0  # bytes that stuffs() has sent, none of which has been read
         self.sock = socket.socket()
+        if subject.lowest:
+            self.sock = renumbered(self.sock, subject.lowest)
         if subject.server.buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, subject.step)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, subject.server.buffer)
@@ -204,10 +258,17 @@ class Talker:
         self.note("begins to read")
         self.hears(data, "all of it")
 
-    def hears(self, data: bytes, called: str = "") -> None:
-        """Exactly these bytes, in as many pieces as they come."""
+    def hears(self, data: bytes, called: str = "", late: int = 0) -> None:
+        """Exactly these bytes, in as many pieces as they come.
+
+        `late`: before it reads the last so many, it waits until the server has come to rest.
+        """
         called = called or short(data)
-        got, end = self.receive(len(data))
+        got, end = self.receive(len(data) - late)
+        if late and not end:
+            self.subject.settle_quickly()  # its sender does not wait for long
+            rest, end = self.receive(late)
+            got += rest
         if got != data:
             came = short(got) if got else "nothing"
             if len(data) > 20 and got:  # how much it is differs from run to run
@@ -215,6 +276,14 @@ class Talker:
             self.note(f"expects   {called}")
             self.subject.fail(f"{self.name} receives  {came}{end}")
         self.note(f"receives  {called}")
+
+    def is_answered(self, data: bytes) -> bool:
+        """Whether these come back; if not, that is for another requirement to say."""
+        self.note(f"sends     {short(data)}")
+        with contextlib.suppress(OSError):
+            self.sock.sendall(data)
+            return self.receive(len(data))[0] == data
+        return False
 
     def hears_the_end(self) -> None:
         got, end = self.receive(1)
@@ -247,6 +316,7 @@ class Talker:
         With `most`, no more than that, and no more than makes it owe: it has read all of it.
         """
         until_it_owes, most = bool(most), most or self.subject.much
+        self.note("sends as much as it can, and reads nothing")
         data = noise(most)
         sent, in_vain = 0, 0.0
         deadline = time.monotonic() + LATE * max(1, most / LONG)
@@ -257,12 +327,40 @@ class Talker:
                 in_vain = 0
             except TimeoutError:  # the kernel may still be moving what it has
                 rests = self.subject.settle(SOON / 10)
-                in_vain += 1 if rests or not self.subject.server.can_send else 0.2
-            if until_it_owes and self.subject.server.owes(self.sock, sent):
+                in_vain += 1 if rests or not self.subject.foreign else 0.2
+            except OSError as error:
+                self.subject.fail(f"{self.name} cannot send: {error.strerror or error}")
+            if until_it_owes and self.subject.foreign and self.subject.server.owes(self.sock, sent):
                 break
         self.sock.settimeout(SOON)
-        self.note("sends as much as it can, and reads nothing")
+        self.sent = sent
         return data[:sent]
+
+    def reads_slowly(self) -> int:
+        """Send whenever there is room, and read little; return how much the server itself, not
+        the kernel, has held at the most.
+
+        Until that has long not become more, or is more than any sensible server takes.
+        """
+        self.note("sends whenever there is room, and reads little by little")
+        data = noise(1 << 20)
+        most = before = open_ = since = 0
+        self.sock.setblocking(False)
+        try:
+            while since < SIPS and most < LONG and not self.subject.server.ended:
+                with contextlib.suppress(BlockingIOError):
+                    open_ += self.sock.send(data)
+                with contextlib.suppress(BlockingIOError):
+                    open_ -= len(self.sock.recv(BUFFER // 2))
+                self.subject.settle(0.02)
+                held = self.subject.server.kernel_holds(self.sock)
+                now = 0 if held is None else open_ - held
+                steady, before = min(now, before), now  # what is on its way is in neither
+                since, most = (0, steady) if steady > most + BUFFER * 4 else (since + 1, most)
+        except OSError as error:
+            self.subject.fail(f"{self.name} cannot go on: {error.strerror or error}")
+        self.sock.settimeout(SOON)
+        return most
 
     def finishes(self) -> None:
         self.note("says that it has finished: shutdown(SHUT_WR)")
@@ -285,4 +383,8 @@ def noise(count: int) -> bytes:
 
 
 def short(data: bytes) -> str:
-    return repr(data) if len(data) <= 20 else f"{len(data):,} bytes".replace(",", " ")
+    return repr(data) if len(data) <= 20 else f"{short_number(len(data))} bytes"
+
+
+def short_number(count: int) -> str:
+    return f"{count:,}".replace(",", " ")

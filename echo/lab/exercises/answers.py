@@ -9,6 +9,7 @@ from typing import Any
 
 from echo.lab.conformance.verdict import is_stub
 from echo.lab.display import Line, Said, judged, say
+from echo.lab.exercises.forms import as_expected, listed, no_function, other_kind
 
 PLACES = ["first", "second", "third", "fourth"]
 
@@ -39,6 +40,9 @@ def check_function(
     `cases`: arguments -> what must be returned, or the type of the exception that must be
     raised.  `explained`: the heading of the section that tells why.
     """
+    if why := no_function(function):
+        say("open", f"{why[:1].upper()}{why[1:]}.")
+        return
     name = function.__name__
     if is_stub(function):
         say("open", f"Not attempted yet: replace the ... in {name}().")
@@ -88,14 +92,14 @@ def check_answer(answer: Any, measured: Any, explained: str, in_order: bool = Fa
         check_parts([*answer], [*measured], explained)
         return
     right = several(measured)
-    words = {str(one).lower(): one for one in right}  # 'False' for False
-    said = several([words.get(str(one).lower(), one) for one in several(answer)])
+    said = several([as_expected(one, right) for one in several(listed(answer))])
     lines = [yes_or_no(one in right, str(one)) for one in said]
     missing = len([one for one in right if one not in said])
     if missing == 0 and all(one in right for one in said):
         say("right", *lines, Line("right", "\nRight."))
         return
     why = missing_text(missing, right) if missing else "not all of these belong there"
+    why = other_kind(said, right) or why
     say("wrong", *lines, Line("wrong", f"\nNot yet: {why}."), f'"{explained}" shows why.')
 
 
@@ -105,7 +109,7 @@ def check_parts(answer: list[Any], measured: list[Any], explained: str) -> None:
         say("wrong", f"Not yet: {len(measured)} parts are needed, and you gave {len(answer)}.")
         return
     matches = [
-        str(said).strip().lower() == str(right).lower()
+        str(as_expected(said, [right])).strip().lower() == str(right).lower()
         for said, right in zip(answer, measured, strict=True)
     ]
     lines = [yes_or_no(match, str(said)) for match, said in zip(matches, answer, strict=True)]

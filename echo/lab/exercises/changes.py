@@ -8,6 +8,7 @@ from echo.lab.conformance.catalog import title, up_to
 from echo.lab.conformance.verdict import failing, report
 from echo.lab.display import Line, say
 from echo.lab.exercises.answers import missing_text, yes_or_no
+from echo.lab.exercises.forms import same_line
 
 
 def check_change(server: ModuleType, old: str, new: Any, breaks: str) -> None:
@@ -19,7 +20,7 @@ def check_change(server: ModuleType, old: str, new: Any, breaks: str) -> None:
         say("open", "Not attempted yet: replace the ... by your line, as a string.")
         return
     name = server.__name__.rpartition(".")[2]
-    if not isinstance(new, str) or new.strip() == old.strip():
+    if not isinstance(new, str) or same_line(old, new):
         same = "That is the line as it stands."
         say("open", same if isinstance(new, str) else "A string, please.")
         return
@@ -30,6 +31,9 @@ def check_change(server: ModuleType, old: str, new: Any, breaks: str) -> None:
         return
     except SyntaxError as error:
         say("wrong", not_python(error))
+        return
+    if new.partition("#")[0].strip() in ("", "pass"):
+        say("open", "That leaves the line out: write another one in its place.")
         return
     *before, last = asked = up_to(until=breaks)
     failed = failing(changed.serve, asked)
@@ -61,6 +65,9 @@ def check_repair(name: str, old: Any, new: Any) -> None:
         return
     module = animal.changes[0].module  # they are all in one file
     change = zoo.Change(module, f"\n{found[0]}\n", f"\n{found[0].replace(was, now)}\n")
+    if same_line(was, now):
+        say("open", "That is the line as it stands.")
+        return
     try:
         repaired = zoo.derive(f"your_{name}", animal.server, (*animal.changes, change))
     except SyntaxError as error:
@@ -72,6 +79,10 @@ def check_repair(name: str, old: Any, new: Any) -> None:
         say("wrong", said)
     else:
         say("right", f"Right. It meets all {len(every)} requirements.")
+
+
+def is_number(line: Any) -> bool:
+    return isinstance(line, str) and line.strip().isdecimal()
 
 
 def not_python(error: SyntaxError) -> str:
@@ -94,8 +105,9 @@ def check_lines(
     if ... in lines:
         say("open", "Not attempted yet: replace each ... by the number of a line.")
         return
+    lines = tuple(int(line) if is_number(line) else line for line in lines)  # '29' for 29
     for line in lines:
-        if not isinstance(line, int):
+        if not isinstance(line, int) or isinstance(line, bool):
             say("open", f"{line!r} is no number: write 12, without quotes.")
             return
         if not 1 <= line <= text.count("\n"):

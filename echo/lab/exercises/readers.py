@@ -8,6 +8,7 @@ from typing import Any
 
 from echo.lab.conformance.verdict import is_stub
 from echo.lab.display import say
+from echo.lab.exercises.forms import no_function
 from echo.lab.record.phase import Phase, phase_words
 from echo.lab.record.reader import BYTE, Reader
 from echo.lab.run.rest import settle, until
@@ -18,6 +19,9 @@ SILENCE = 0.1  # seconds in which who sleeps makes no call
 
 def check_reader(read: Callable[..., Any]) -> None:
     """Judge a reader for a non-blocking socket: it sleeps, and takes no hint for a promise."""
+    if why := no_function(read):
+        say("open", f"{why[:1].upper()}{why[1:]}.")
+        return
     if is_stub(read):
         say("open", f"Not attempted yet: replace the ... in {read.__name__}().")
         return

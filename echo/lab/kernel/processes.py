@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +33,25 @@ class ThreadState(NamedTuple):
     """A thread at one moment; two equal ones, asleep: it has not been woken in between."""
 
     state: str
-    switches: tuple[str, ...]
+    switches: tuple[str, ...]  # of its own accord (it went to sleep), and not
+
+
+def thread_state(tid: int, pid: int | str = "self") -> ThreadState | None:
+    """None if it has gone."""
+    try:
+        text = Path(f"/proc/{pid}/task/{tid}/status").read_text("ascii", "replace")
+    except OSError:
+        return None
+    state = text.partition("State:\t")[2][:1]
+    return ThreadState(state, tuple(re.findall(r"ctxt_switches:\s*(\d+)", text)))
+
+
+def touched(pid: int | str = "self") -> int:
+    """Bytes of memory that it has touched and that are not swapped out (proc(5), statm)."""
+    with contextlib.suppress(OSError, IndexError):
+        pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
+        return pages * resource.getpagesize()
+    return 0
 
 
 def kernel_buffers() -> tuple[int, int]:

@@ -10,6 +10,7 @@ Everything here only looks.  Sockets appear by their role, never by a number.
 import contextlib
 import fcntl
 import itertools
+import os
 import re
 import select
 import socket
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple
 from echo.lab.kernel.processes import epolls
 from echo.lab.words import flag_names, in_order
 
+IP = socket.AF_INET, socket.AF_INET6
 HERE = {"0100007F", "00000000", "0" * 32, "0" * 16 + "FFFF00000100007F"}  # v4, any v4, v6, mapped
 
 
@@ -52,6 +54,64 @@ def listeners(port: int) -> list[Listening]:
     return found
 
 
+def longest_queue() -> int:
+    """How many places the kernel gives a listener at most, whatever it asks for (listen(2))."""
+    with (
+        contextlib.suppress(OSError),
+        open("/proc/sys/net/core/somaxconn", encoding="ascii") as file,
+    ):
+        return int(file.read())
+    return socket.SOMAXCONN
+
+
+def held_by_the_kernel(client: socket.socket, port: int) -> int | None:
+    """Bytes of one connection to a server on `port` that lie in the kernel's four queues.
+
+    Read from /proc/net/tcp, for the server's end may belong to another process.  None if that
+    end is not there.
+    """
+    mine = client.getsockname()[1]
+    row = rf":{port:04X} [0-9A-F]+:{mine:04X} \w\w ([0-9A-F]+):([0-9A-F]+) "
+    for name in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError), open(f"/proc/net/{name}", encoding="ascii") as file:
+            text = file.read()
+            where = text.find(f":{mine:04X} 0")  # quickly to the line that it may be
+            while where >= 0:
+                begin = text.rfind("\n", 0, where)
+                if found := re.search(row, text[begin : text.find("\n", where)]):
+                    ours = queues(client)
+                    theirs = sum(int(count, 16) for count in found.groups())
+                    return theirs + ours.unread + ours.unacknowledged
+                where = text.find(f":{mine:04X} 0", where + 1)
+    return None
+
+
+def ends_here(port: int) -> list[int]:
+    """The descriptors of this process that are a server's ends of connections on `port`.
+
+    Whoever has accepted them: accept(2), or io_uring(7), of which Python knows nothing.
+    """
+    found = []
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        with contextlib.suppress(OSError):  # no socket, or none of IP
+            sock = socket.socket(fileno=fd)
+            try:
+                ours = sock.family in IP and sock.getsockname()[1] == port
+                if ours and not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    found.append(fd)
+            finally:
+                sock.detach()
+    return found
+
+
+def moving(port: int) -> list[str]:
+    """State and queues of every connection on `port`, in words of the kernel: equal ones, and
+    nothing has moved in between."""
+    mark = f":{port:04X} "
+    rows = [line.split() for line in tcp_table().splitlines() if mark in line]
+    return sorted(" ".join(words[1:5]) for words in rows)
+
+
 class Queues(NamedTuple):
     """Bytes that the kernel holds for one socket."""
 
@@ -65,7 +125,7 @@ def queues(sock: socket.socket) -> Queues:
 
     Raises ValueError for another socket: a Unix one, as of socketpair(), has no such numbers.
     """
-    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+    if sock.family not in IP:
         raise ValueError("queues() tells of TCP connections; this is another kind of socket")
     numbers = []
     for request in (termios.FIONREAD, termios.TIOCOUTQ, 0x894B):  # SIOCOUTQNSD, linux/sockios.h

@@ -18,13 +18,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from echo.lab.kernel.sleep import ONE, NotTold, Sleep, own_memory, sleeping
+from echo.lab.kernel.sockets import longest_queue
 from echo.lab.measure import apart
 from echo.lab.measure.ordeal import functions
 from echo.lab.record.calls import WAITS
 from echo.lab.record.tape import Tape
 from echo.lab.run.clients import reset
 from echo.lab.run.faults import more_descriptors, renumbered
-from echo.lab.run.rest import at_work, settle_patiently
+from echo.lab.run.rest import ACCEPTANCE, at_work, settle_patiently
 from echo.lab.run.server import Server, name_of, start
 from echo.lab.run.threads import Crashed
 from echo.lab.show.tables import (
@@ -76,16 +77,18 @@ def compare(*servers: Any) -> Comparison:
     """Measure each server anew, and make a table of what came out: one row each.
 
     `servers`: modules with serve(), or such functions; or one list of them.  Two thousand
-    descriptors are needed for a moment; with fewer there are fewer idle clients, and one more
-    line, `reduced: ...`, says so.  Where not even 1100 are allowed, "high" is "not asked".
+    descriptors are needed for a moment, and a queue of a thousand places (somaxconn in listen(2)).
+    Where there are fewer, fewer clients are idle, and one more line, `reduced: ...`, says so.
+    Where not even 1100 descriptors are allowed, "high" is "not asked".
     """
     serves = functions(servers)
     found = apart.each("comparison", "row_and_crowd", serves) or [*map(row_and_crowd, serves)]
     rows = {name_of(serve): row for serve, (row, _) in zip(serves, found, strict=True)}
     many = min((idle for _, idle in found), default=MANY)
+    why = "no queue is longer" if many == longest_places() else "too few open files are allowed"
     notes = ""
     if many < MANY:
-        notes = f"reduced: {many} idle clients, not {MANY}: too few open files are allowed here\n"
+        notes = f"reduced: {many} idle clients, not {MANY}: {why} here\n"
     return Comparison(rows, notes)
 
 
@@ -93,7 +96,13 @@ def row_and_crowd(serve: Callable[..., Any]) -> tuple[dict[str, str], int]:
     """The row of one server, and how many idle clients it was measured with."""
     with more_descriptors(LIMIT):
         many, lowest = room_for_many()
+        many = min(many, longest_places())
         return measured(serve, many, lowest), many
+
+
+def longest_places() -> int:
+    """How many idle clients a queue has room for: one served after another leaves all there."""
+    return longest_queue() - FEW
 
 
 def room_for_many() -> tuple[int, int]:
@@ -161,6 +170,7 @@ class Idle:
             with self.server.hold():  # it finds all of them waiting: one look, and not a thousand
                 for _ in range(self.count):
                     self.socks.append(sock := renumbered(socket.socket(), self.lowest))
+                    sock.settimeout(ACCEPTANCE)
                     sock.connect(self.server.address)
         except BaseException:
             self.__exit__()

@@ -77,7 +77,8 @@ def curve(*calls: str, ready: bool = False, up_to: int | None = None) -> Curve:
     """
     if unknown := set(calls) - set(CALLS):
         raise ValueError(f"no wait of ours: {sorted(unknown)}; there are {', '.join(CALLS)}")
-    up_to = up_to or (1000 if ready else 10_000)
+    if up_to is None:
+        up_to = 1000 if ready else 10_000
     if up_to < 100:
         raise ValueError("fewer than 100 descriptors have no shape")
     order = {"calls": calls or CALLS, "ready": ready, "sizes": sizes_up_to(up_to)}

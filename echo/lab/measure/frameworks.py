@@ -11,15 +11,15 @@ that cannot run here is shown as it was recorded.
 
 import contextlib
 import socket
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from echo.lab.conformance.subject import Failed, Judged, Subject, Talker
+from echo.lab.conformance.at_rest import at_rest
+from echo.lab.conformance.subject import Failed, Subject, Talker
 from echo.lab.kernel.anatomy import Parts
 from echo.lab.run.foreign import FOREIGN, command_of, missing
 from echo.lab.run.process import Process, Unusable
-from echo.lab.show.anatomy import ALSO, at_least, at_rest
+from echo.lab.show.anatomy import ALSO, at_least, parts_at_rest
 from echo.lab.show.tables import (
     Table,
     legend_html,
@@ -30,7 +30,6 @@ from echo.lab.show.tables import (
 )
 
 SIDE_BY_SIDE = 4  # of them at a time: a machine with two processors is busy with that
-SPENT = 0.3  # seconds of processor time that no server needs to log that accept() has failed
 REPLY = 10.0  # seconds for an echo, on a machine with a lot to do
 HARD = {  # column -> what is tried
     "last words": "a client says hello and finishes at once",
@@ -126,14 +125,14 @@ def frameworks(*names: str) -> Frameworks:
     ringless = [name for name in found if ring_expected(name) and not found[name].ring]
     notes = []
     if absent:
-        notes.append(f"{listed(absent)} cannot run here (`make frameworks` tells why)")
+        notes.append(f"{one_after_another(absent)} cannot run here (`make frameworks` tells why)")
     if ringless:
-        notes.append(f"{listed(ringless)} cannot have an io_uring here")
+        notes.append(f"{one_after_another(ringless)} cannot have an io_uring here")
     rows = {name: RECORDED[name] if name in absent + ringless else found[name] for name in names}
     return Frameworks(rows, f"recorded: {'; '.join(notes)}\n" if notes else "")
 
 
-def listed(names: list[str]) -> str:
+def one_after_another(names: list[str]) -> str:
     """ "one", "one and two", "one, two and three"."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
@@ -152,14 +151,13 @@ def ask(name: str) -> Framework:
             client.sendall(b"hello")
             if client.recv(100) != b"hello":
                 raise RuntimeError(f"{name}: its server does not echo")
-            parts = at_rest(process)
+            parts = parts_at_rest(process)
         did = []
         for trial in (last_words, after_a_reset, without_descriptors):
             if process.ended:
                 process.end()
                 process = process_of(name, command)
             subject = Subject(process)
-            subject.settle()
             try:
                 did.append(trial(subject))
             finally:
@@ -210,24 +208,15 @@ def without_descriptors(server: Subject) -> str:
     client = server.connect()
     if not still_echoes(client):
         return why_silent(server)
+    server.settle()  # what the clients before have left behind is closed by then
     server.run_out_of_descriptors()
     with contextlib.suppress(Failed):  # it may have ended before we were connected
         server.connect()
     server.wait(server.refused)
-    spinning = spins(server.server)
+    spins = at_rest(server.server, REPLY)
     if not still_echoes(client):
         return why_silent(server)
-    return "spins" if spinning else "serves on"
-
-
-def spins(server: Judged) -> bool:
-    """Whether it keeps the processor busy instead of coming to rest."""
-    began, deadline = server.cpu(), time.monotonic() + REPLY
-    while server.cpu() - began < SPENT and time.monotonic() < deadline:
-        with contextlib.suppress(TimeoutError):
-            server.settle(0.1)
-            return False
-    return True
+    return "spins" if spins else "serves on"
 
 
 def why_silent(server: Subject) -> str:

@@ -12,7 +12,7 @@ import sys
 from echo.lab.kernel.anatomy import Entry, Parts
 from echo.lab.measure.frameworks import REPLY, process_of
 from echo.lab.run.foreign import command_of, missing
-from echo.lab.show.anatomy import Anatomies, at_rest
+from echo.lab.show.anatomy import Anatomies, parts_at_rest
 
 OUR_COMMAND = "'{python}' -m echo {name} {{port}}"
 HIDDEN = {"A": "trio", "B": "threaded", "C": "asyncio", "D": "epoll_edge"}
@@ -60,4 +60,4 @@ def parts_with_a_client(name: str) -> Parts:
         client = stack.enter_context(socket.create_connection(process.address, timeout=REPLY))
         client.sendall(b"hello")
         client.recv(100)
-        return at_rest(process)
+        return parts_at_rest(process)

@@ -142,7 +142,9 @@ class Reader(Server):
 
     @property
     def result(self) -> Any:
-        """What the function has returned; None before."""
+        """What the function has returned; None before.  Raises Crashed for what it has raised."""
+        if not self._reads.done:  # afterwards it only waits for us to hang up
+            self.raise_crash()
         return self._reads.result
 
     def others(self) -> list[str]:

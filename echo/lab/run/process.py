@@ -7,8 +7,7 @@ A Process has what a requirement of the suite asks of a server in a thread of ou
 meets: signals instead of a gate, a resource limit instead of a made-up error, buffers as
 large as the kernel makes them.  What cannot be replaced raises NotAsked, with the reason.
 
-The process and all that it starts share a session, setsid(2); they are watched and ended
-together.
+The process and all that it starts are watched and ended together (run.family).
 """
 
 import contextlib
@@ -23,7 +22,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import IO
 
 from echo.lab.kernel.processes import (
     ThreadState,
@@ -32,20 +31,25 @@ from echo.lab.kernel.processes import (
     descriptors,
     kernel_buffers,
     limit,
-    lives,
-    pids,
-    session_of,
+    thread_state,
+    touched,
 )
-from echo.lab.kernel.sockets import listeners, queues
+from echo.lab.kernel.sockets import held_by_the_kernel, listeners, moving
+from echo.lab.run.family import Family
 from echo.lab.run.faults import Flood
+from echo.lab.run.last_words import useful_line
 from echo.lab.run.rest import PATIENCE
 
 LISTENS = 10  # seconds that a command may take to listen: some start a virtual machine first
 GRACE = 0.5  # seconds between asking it to end and ending it
 QUIET_LOOKS = 3  # so often must all threads have been found asleep, with no wake in between,
 PAUSE = 0.004  # so many seconds apart
+COMPUTES = 0.1  # seconds of processor time in which who has something to move moves it,
+WAKES = 10  # or so many times that it wakes up for it
 PORTS = range(10_000, 32_768)  # the kernel gives none of these to a client (ip_local_port_range)
 AT_ONCE = 4  # clients that any queue takes: socketserver's has 5 places
+SPARE_PLACES = 64  # descriptors by which there is room again: some servers take five for one client
+NO_DUMPS = {"ERL_CRASH_DUMP": os.devnull}  # nothing is left in the caller's folder
 ROOM = 4096  # descriptors that we and the server each need for one above 1023
 
 
@@ -57,6 +61,29 @@ class NotAsked(Exception):
     """What cannot be asked of this server; the message says why."""
 
 
+class Stirs:
+    """Of a process that does not come to rest: whether it moves any bytes, or takes anybody."""
+
+    def __init__(self, server: "Process") -> None:
+        self.server = server
+        self._moment = 0.0  # when we look again
+        self._queued: list[str] = []
+        self._spent, self._wakes = 0.0, 0
+
+    def in_vain(self, look: dict[int, ThreadState]) -> bool:
+        now, server = time.monotonic(), self.server
+        if now < self._moment:
+            return False
+        spent, wakes = server.cpu(), sum(int(one.switches[0]) for one in look.values())
+        queued = moving(server.address[1])
+        if not self._moment or queued != self._queued:
+            self._queued, self._spent, self._wakes = queued, spent, wakes
+        elif spent - self._spent > COMPUTES or wakes - self._wakes > WAKES:
+            return True
+        self._moment = now + 0.02
+        return False
+
+
 class Process:
     """A command that serves on `address`; the suite's view of it."""
 
@@ -66,10 +93,11 @@ class Process:
         self.full: object = None
         self.arrived: int | None = None  # how many it has accepted is not to be seen from outside
         self._looked: dict[int, ThreadState] = {}  # when its descriptors ran out
-        self._family = False  # whether it had more than one process then
+        self._several = False  # whether it had more than one process then
         self._grace = PATIENCE  # seconds that catch_up() waits, until it has waited in vain
         for attempt in range(3):  # somebody may take the port before it does
             self.stopping = False
+            self._family = Family()
             self.address = ("127.0.0.1", free_port())
             self._start(argv_of(command, self.address[1]))
             try:
@@ -83,19 +111,24 @@ class Process:
                 break
 
     def _start(self, argv: list[str]) -> None:
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 -- end() closes it
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 -- end() closes both
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             self._process = subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
-                stderr=subprocess.STDOUT,
+                stderr=self._complaints,
                 start_new_session=True,
+                env=self._family.environment | NO_DUMPS,
             )
         except OSError as error:
             self._output.close()
+            self._complaints.close()
             raise Unusable(f"cannot run {argv[0]}: {error.strerror}") from None
-        self.pid = self._process.pid
+        self.pid = self._family.leader = self._process.pid
+        with contextlib.suppress(OSError):  # what it would leave in the caller's folder
+            resource.prlimit(self.pid, resource.RLIMIT_CORE, (0, 0))
 
     def _wait_until_it_listens(self) -> None:
         """Without connecting: a client would be one too many for some servers."""
@@ -104,6 +137,8 @@ class Process:
         while time.monotonic() < deadline:
             found = [listener.inode for listener in listeners(port) if listener.here]
             if found and self._sockets().issuperset(found):
+                if not reached_by_ipv4(port):
+                    break
                 return
             if self._leader_ended():
                 how = self._how()
@@ -111,21 +146,19 @@ class Process:
                 raise Unusable(f"the command ended before it listened on port {port}{how}{stay}")
             time.sleep(0.005)
         elsewhere = " but on another address" if listeners(port) else ""
-        raise Unusable(
-            f"the command does not listen on port {port} of 127.0.0.1{elsewhere}, "
-            f"{LISTENS} seconds after its start"
-        )
+        late = f", {LISTENS} seconds after its start" if time.monotonic() >= deadline else ""
+        raise Unusable(f"the command does not listen on port {port} of 127.0.0.1{elsewhere}{late}")
 
     # -- who belongs to it --------------------------------------------------------------
 
     def members(self) -> list[int]:
-        """The living processes of its session."""
-        return [pid for pid in pids() if session_of(pid) == self.pid and lives(pid)]
+        """The living processes that it consists of."""
+        return self._family.members()
 
     def _sockets(self) -> set[str]:
-        """The inodes of the sockets that its processes hold."""
+        """The inodes of the sockets that the processes of its session hold."""
         found = set()
-        for pid in self.members():
+        for pid in self._family.session():
             with contextlib.suppress(OSError):
                 for fd in os.listdir(f"/proc/{pid}/fd"):
                     with contextlib.suppress(OSError):
@@ -162,42 +195,43 @@ class Process:
                 said = f", exit code {info.si_status}"
             elif info is not None:
                 said = f", by {signal.Signals(info.si_status).name}"
-        text = os.pread(self._output.fileno(), 1 << 20, 0).decode(errors="replace")
-        errors = re.findall(r"^\s*(?:\w+\.)*\w*(?:Error|Exception)\b.*", text, re.MULTILINE)
-        if not errors and said.startswith(", exit code"):
-            errors = text.splitlines()
-        last = errors[-1].strip() if errors else ""
-        return f"{said}: {last[:200]}" if last else said
+        last = useful_line(written(self._complaints))
+        if not last and said.startswith(", exit code"):
+            last = useful_line(written(self._output))
+        return f"{said}: {last}" if last else said
+
+    def complains(self) -> str | None:
+        """The line of its stderr that says most, if there is one."""
+        return useful_line(written(self._complaints)) or None
 
     # -- what it does now ---------------------------------------------------------------
 
-    def _look(self) -> dict[int, ThreadState]:
+    def look(self) -> dict[int, ThreadState]:
         """Each of its threads, by number."""
         found = {}
         for pid in self.members():
             with contextlib.suppress(OSError):
-                for tid in os.listdir(f"/proc/{pid}/task"):
-                    with contextlib.suppress(OSError):
-                        text = Path(f"/proc/{pid}/task/{tid}/status").read_text("ascii", "replace")
-                        state = text.partition("State:\t")[2][:1]
-                        switches = re.findall(r"ctxt_switches:\s*(\d+)", text)
-                        found[int(tid)] = ThreadState(state, tuple(switches))
+                for tid in map(int, os.listdir(f"/proc/{pid}/task")):
+                    if look := thread_state(tid, pid):
+                        found[tid] = look
         return found
 
     def settle(self, patience: float = PATIENCE) -> None:
         """Return when all threads of all its processes sleep, and go on sleeping.
 
-        On loopback what a client sends wakes the server before send() has returned.  Raises
-        TimeoutError after `patience` seconds.
+        On loopback what a client sends wakes the server before send() has returned.  Who never
+        sleeps, or wakes up all the time, has finished when it has computed for COMPUTES seconds, or
+        woken up WAKES times, and has moved nothing.  Raises TimeoutError after `patience` seconds.
         """
         deadline = time.monotonic() + patience
-        before, equal = self._look(), 1
+        before, equal = self.look(), 1
+        stirs = Stirs(self)
         while not self.ended:
             time.sleep(PAUSE)
-            now = self._look()
+            now = self.look()
             asleep = all(look.state == "S" for look in now.values())
             equal = equal + 1 if asleep and now == before else 1
-            if equal > QUIET_LOOKS:
+            if equal > QUIET_LOOKS or stirs.in_vain(now):
                 return
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the server is still busy after {patience:g} seconds")
@@ -227,11 +261,24 @@ class Process:
 
     def times_slept(self) -> int:
         """How often its threads have gone to sleep so far (proc(5), voluntary_ctxt_switches)."""
-        return sum(int(look.switches[0]) for look in self._look().values())
+        return sum(int(look.switches[0]) for look in self.look().values())
 
     def descriptors(self) -> int:
         """How many descriptors its processes hold."""
         return sum(len(descriptors(pid)) for pid in self.members())
+
+    def allow(self, clients: int) -> None:
+        """Let it have descriptors for so many clients.  Raises NotAsked where nobody may."""
+        for pid in self.members():
+            soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            if hard < clients + SPARE_PLACES:
+                raise NotAsked(f"no process may have more than {hard} descriptors here")
+            limit(pid, max(soft, min(hard, ROOM)))
+
+    def memory(self) -> int | None:
+        """Bytes that it has touched; None of several processes, which share most of theirs."""
+        members = self.members()
+        return touched(members[0]) if len(members) == 1 else None
 
     def catch_up(self) -> None:
         """Wait until it has accepted all who are there, if it ever does that.
@@ -253,20 +300,12 @@ class Process:
         """
         with contextlib.suppress(TimeoutError):
             self.settle()
-        port = client.getsockname()[1]
-        row = rf":{self.address[1]:04X} [0-9A-F]+:{port:04X} \w\w ([0-9A-F]+):([0-9A-F]+) "
-        for name in ("tcp", "tcp6"):
-            with contextlib.suppress(OSError):
-                text = Path(f"/proc/net/{name}").read_text(encoding="ascii")
-                where = text.find(f":{port:04X} 01 ")  # quickly to the line that it may be
-                while where >= 0:
-                    begin = text.rfind("\n", 0, where)
-                    if found := re.search(row, text[begin : text.find("\n", where)]):
-                        queued = sum(int(count, 16) for count in found.groups())
-                        mine = queues(client)
-                        return sent - queued - mine.unread - mine.unacknowledged > 0
-                    where = text.find(f":{port:04X} 01 ", where + 1)
-        return False
+        held = self.kernel_holds(client)
+        return held is not None and sent > held
+
+    def kernel_holds(self, client: socket.socket) -> int | None:
+        """Bytes of this connection that the kernel has, in either direction; None: it has ended."""
+        return held_by_the_kernel(client, self.address[1])
 
     # -- what is done to it -------------------------------------------------------------
 
@@ -276,8 +315,8 @@ class Process:
         The kernel gives the lowest free number, and none from the limit on: so the limit is
         the lowest free one.  It takes none away.
         """
-        self._looked, members = self._look(), self.members()
-        self._family = len(members) > 1
+        self._looked, members = self.look(), self.members()
+        self._several = len(members) > 1
         for pid in members:
             used = descriptors(pid)
             free = next(number for number in range(len(used) + 1) if number not in used)
@@ -285,12 +324,12 @@ class Process:
 
     def make_room(self) -> None:
         """Who serves each client in another process gets no descriptor back when one leaves."""
-        for pid in self.members() if self._family else []:
-            limit(pid, resource.prlimit(pid, resource.RLIMIT_NOFILE)[0] + AT_ONCE)
+        for pid in self.members() if self._several else []:
+            limit(pid, resource.prlimit(pid, resource.RLIMIT_NOFILE)[0] + SPARE_PLACES)
 
     def refused(self) -> bool:
         """Whether it has been awake since its descriptors ran out."""
-        return self._look() != self._looked
+        return self.look() != self._looked
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
@@ -299,7 +338,7 @@ class Process:
         Some calls that a signal stops fail with EINTR when they go on, signal(7).
         """
         self._signal(signal.SIGSTOP)
-        self._wait(lambda: all(look.state == "T" for look in self._look().values()))
+        self._wait(lambda: all(look.state == "T" for look in self.look().values()))
         try:
             yield
         finally:
@@ -323,17 +362,19 @@ class Process:
             limit(pid, ROOM)
         clients: list[socket.socket] = []
         try:
-            while (missing := lowest - 1 - self._highest()) > 0:
+            while (missing := lowest - 1 - self.highest()) > 0 and self.crash is None:
                 for _ in range(min(missing, len(clients) + AT_ONCE)):  # few, until it keeps up
                     if len(clients) % AT_ONCE == 0:
                         self.catch_up()
-                    clients.append(socket.create_connection(self.address, PATIENCE))
+                    with never_high(clients, self):
+                        clients.append(socket.create_connection(self.address, PATIENCE))
                 deadline = time.monotonic() + PATIENCE
-                while lowest - 1 - self._highest() == missing:
+                while lowest - 1 - self.highest() == missing and self.crash is None:
                     if len(self.members()) > len(members):
                         raise NotAsked("it serves each client in a process of its own")
-                    if time.monotonic() > deadline:
-                        raise TimeoutError(f"it does not serve {lowest} clients at once")
+                    with never_high(clients, self):
+                        if time.monotonic() > deadline:
+                            raise TimeoutError
                     time.sleep(0.001)
             with contextlib.suppress(TimeoutError):
                 self.settle()
@@ -342,7 +383,8 @@ class Process:
             for client in clients:
                 client.close()
 
-    def _highest(self) -> int:
+    def highest(self) -> int:
+        """The highest descriptor that it holds."""
         return max((max(descriptors(pid), default=0) for pid in self.members()), default=0)
 
     def flood(self) -> contextlib.AbstractContextManager[Flood]:
@@ -365,6 +407,7 @@ class Process:
         if gone:
             self._process.wait()
         self._output.close()
+        self._complaints.close()
         return gone
 
     def _signal(self, number: int) -> None:
@@ -391,6 +434,36 @@ def argv_of(command: str, port: int) -> list[str]:
     if not any("{port}" in word for word in argv):
         raise Unusable("the command has no {port} in it: where is it told its port?")
     return [word.replace("{port}", str(port)) for word in argv]
+
+
+@contextlib.contextmanager
+def never_high(clients: list[socket.socket], server: Process) -> Iterator[None]:
+    """A client that has to wait for too long tells that it never holds as many as we mean."""
+    try:
+        yield
+    except TimeoutError:
+        raise NotAsked(
+            f"with {len(clients)} clients it holds no descriptor above {server.highest()}: "
+            "it keeps them elsewhere, or lets them wait"
+        ) from None
+
+
+def written(file: IO[bytes]) -> str:
+    """What a process has written there so far."""
+    return os.pread(file.fileno(), 1 << 20, 0).decode(errors="replace")
+
+
+def reached_by_ipv4(port: int) -> bool:
+    """Whether a listener on this port takes IPv4 as well: one of IPv6 alone leaves it to others.
+
+    Nobody connects: a client would be one too many for some servers.
+    """
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
 
 
 def free_port() -> int:

@@ -15,7 +15,7 @@ from echo.lab.kernel.sockets import unread
 PATIENCE = 2.0  # seconds that a reaction may take
 ACCEPTANCE = 10.0  # seconds for thousands of clients to be accepted
 SPINS = 0.03  # seconds of processor time after which we ask whether it moves anything at all
-RESTLESS = 100  # times a second that nobody needs to wake up who waits for something to happen
+RESTLESS = 50  # times a second that nobody needs to wake up who waits for something to happen
 
 
 class Restless(Protocol):

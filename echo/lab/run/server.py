@@ -19,13 +19,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
-from echo.lab.kernel.processes import epolls
+from echo.lab.kernel.processes import ThreadState, epolls, thread_state, touched
 from echo.lab.kernel.sleep import NotTold, all_asleep, sleeping, times_slept, waits_for_signal
+from echo.lab.kernel.sockets import ends_here, held_by_the_kernel
 from echo.lab.kernel.where import in_words
 from echo.lab.notebook import current_cell, hide_our_frames
 from echo.lab.run.clients import bind
 from echo.lab.run.ends import Client, Listener, Sockets, hang_up, open_ones, remember
 from echo.lab.run.faults import Flood, Full, Gate, renumbered
+from echo.lab.run.process import NotAsked
 from echo.lab.run.rest import PATIENCE, SPINS, asks_in_vain, nothing_moves, unread_by
 from echo.lab.run.threads import (
     RETURNED,
@@ -190,8 +192,24 @@ class Server:
         """Its queue has BACKLOG places: nobody need wait until it has accepted others."""
 
     def owes(self, client: socket.socket, sent: int) -> bool:
-        """With small buffers whatever is sent makes it owe: there is no need to ask."""
-        return False
+        """Whether it has read, when it comes to rest, what it cannot give back to the kernel."""
+        with contextlib.suppress(TimeoutError):
+            self.settle()
+        held = self.kernel_holds(client)
+        return held is not None and sent > held
+
+    def kernel_holds(self, client: socket.socket) -> int | None:
+        """Bytes of this connection that the kernel has, in either direction; None: it has ended.
+
+        Asked of the kernel by the connection's port: who has accepted it, and how, is not known
+        of a server whose clients a ring accepts.
+        """
+        return held_by_the_kernel(client, self.address[1])
+
+    def look(self) -> dict[int, ThreadState]:
+        """Each of its threads, by number."""
+        looks = {tid: thread_state(tid) for tid in self.tids()}
+        return {tid: look for tid, look in looks.items() if look}
 
     def make_room(self) -> None:
         """Who leaves has left his descriptor."""
@@ -246,16 +264,38 @@ class Server:
         """How often the server's threads have gone to sleep so far."""
         return sum(map(times_slept, self.tids()))
 
+    def allow(self, clients: int) -> None:
+        """Its descriptors are those of this process."""
+
+    def complains(self) -> str | None:
+        """What it writes on stderr is ours as well, and stands where that does."""
+        return None
+
+    def memory(self) -> int | None:
+        """Bytes of memory that this process, whose part it is, has touched."""
+        return touched()
+
     def descriptors(self) -> int:
         """How many descriptors it holds: listener, accepted sockets, epoll instances."""
         listening = self.listener.fileno() >= 0
-        return listening + len(self.accepted()) + len(epolls() - self._others_epolls)
+        ends = len(self.accepted()) if self.arrived else len(ends_here(self.address[1]))
+        return listening + ends + len(epolls() - self._others_epolls)
+
+    def _needs_accept(self, what: str) -> None:
+        """Raises NotAsked if its clients have not come through accept(), but through a ring."""
+        if not self.arrived and ends_here(self.address[1]):
+            raise NotAsked(
+                f"only accept() can be made to {what} here, and its clients come another way "
+                "(through a ring, say)"
+            )
 
     def run_out_of_descriptors(self, but_for: Iterable[int] = ()) -> None:
         """From now on accept() fails with EMFILE, until the server closes a descriptor.
 
         `but_for`: descriptors that are not the server's, beside those of connect()'s clients.
+        Raises NotAsked if it does not call accept().
         """
+        self._needs_accept("fail")
         self.full = Full({*but_for, *(client.fileno() for client in self.clients())})
 
     @contextlib.contextmanager
@@ -273,7 +313,8 @@ class Server:
 
     @contextlib.contextmanager
     def number_descriptors_from(self, lowest: int) -> Iterator[None]:
-        """Inside the block, accepted sockets have descriptors from `lowest` on."""
+        """Inside the block, accepted sockets have descriptors from `lowest` on.  Or NotAsked."""
+        self._needs_accept("return a high descriptor")
         self.lowest = lowest
         try:
             yield
@@ -408,6 +449,8 @@ def start(serve: Callable[..., Any], tape: Any = None, buffer: int | None = None
 def checked(serve: Any) -> Callable[..., Any]:
     if not callable(serve):
         hint = f": {name_of(serve)}_server.serve" if inspect.ismodule(serve) else ""
+        if not hint:  # serve(listener) has been called, and that is what it has returned
+            hint = f", and not {serve!r}: write its name, without brackets"
         raise TypeError(f"start() takes the function serve(listener){hint}")
     if inspect.iscoroutinefunction(serve):
         raise TypeError(

@@ -61,8 +61,8 @@ def anatomy(of: Any = None, **named: Any) -> Table:
     Raises ProcessLookupError if it has ended.
     """
     if of is not None and not named:
-        return Anatomy(at_rest(of))
-    return Anatomies({name: at_rest(one) for name, one in named.items()})
+        return Anatomy(parts_at_rest(of))
+    return Anatomies({name: parts_at_rest(one) for name, one in named.items()})
 
 
 def timeout_of(server: Any) -> int | None:
@@ -76,7 +76,7 @@ def timeout_of(server: Any) -> int | None:
     return next((wait_timeout(asleep(tid)) for tid in tids), None)
 
 
-def at_rest(of: Any) -> Parts:
+def parts_at_rest(of: Any) -> Parts:
     """What it is made of, once that stays the same."""
     deadline = time.monotonic() + REST
     found, equal = parts_now(of), 1

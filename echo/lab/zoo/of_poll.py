@@ -147,4 +147,33 @@ POLL: dict[str, Animal] = {
         caught_by="serves_one_client_after_another",
         fault=("conn.sock.close()\n",),
     ),
+    "skips_the_unknown": Animal(
+        "poll_server",
+        "Leaves whom it has closed on the interest list, and ignores what it is told of them.",
+        (
+            Change("poll_server", "                poller.unregister(fd)\n", ""),
+            Change(
+                "poll_server",
+                "            conn = connections[fd]\n",
+                "            conn = connections.get(fd)\n"
+                "            if conn is None:  # it has left\n"
+                "                continue\n",
+            ),
+        ),
+        caught_by="sleeps_when_clients_have_left",
+        fault=("conn.sock.close()\n",),
+    ),
+    "reads_unasked": Animal(
+        "poll_server",
+        "Receives on every event, also where it asked for nothing but room to send.",
+        (
+            Change(
+                "poll_server",
+                "            if event & READ:\n                conn.receive()\n",
+                "            conn.receive()  # False if nothing has come\n",
+            ),
+        ),
+        caught_by="stops_reading_from_a_client_that_reads_slowly",
+        fault=("conn.receive()  # False if nothing has come\n",),
+    ),
 }

@@ -46,6 +46,12 @@ SHARED = [
         "RECV_SIZE = 1",
         "sends_back_a_message_longer_than_the_buffers",
     ),
+    Mutation(
+        "connection",
+        "self.interest = READ  #",
+        'self.interest, self.own = READ, b"x" * (1 << 20)  #',
+        "needs_little_memory_for_a_client",
+    ),
     # -- the end of input
     Mutation(
         "connection",

@@ -51,6 +51,71 @@ def test_failure_is_told_and_is_not_the_end(write, form):
     assert (done.returncode, done.stderr) == (1, "")
 
 
+GREETS = GOOD.replace("with sock:", "with sock:\n                sock.sendall(b'hi')")
+LINES = """
+    def serve(listener):
+        while True:
+            sock, _ = listener.accept()
+            with sock, sock.makefile("rwb") as file:
+                for line in file:
+                    file.write(line)
+                    file.flush()
+    """
+
+
+@pytest.mark.parametrize(
+    ("source", "cause"),
+    [
+        (GREETS, "it speaks first: b'hi', and an echo says only what it has heard"),
+        (LINES, "it waits for the end of a line, and an echo gives back what has come"),
+    ],
+    ids=["greets", "lines"],
+)
+def test_one_cause_is_told_once(write, source, cause):
+    """Or twenty-five failures would have to be read to find it."""
+    done = run(write(source))
+    lines = done.stdout.splitlines()
+    left = len(REQUIREMENTS) - 1
+    assert lines[-3] == f"      {cause}"
+    assert lines[-1] == f"The other {left} are not asked: they would all fail for the same reason."
+    assert [line[:4] for line in lines if line[:4] in ("pass", "FAIL", "----")] == ["FAIL"]
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_what_a_living_server_complains_of_is_told(write):
+    """Where it sleeps says nothing about the thread that has ended."""
+    command = f"{PYTHON} {write(THREADS_THAT_FAIL)} {{port}}"
+    done = run("--command", command, "--until", "sends back what it receives")
+    assert "      it has said on stderr: NameError: name 'dat' is not defined" in done.stdout
+    assert done.returncode == 1
+
+
+THREADS_THAT_FAIL = """
+    import socket, sys, threading
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+    print("an older line", flush=True)
+    while True:
+        sock, _ = listener.accept()
+        threading.Thread(target=lambda sock=sock: sock.sendall(dat)).start()
+    """
+
+
+def test_what_takes_long_says_that_it_goes_on(capsys, monkeypatch):
+    """A silence of a minute looks like the end."""
+    monkeypatch.setattr(__main__, "GOES_ON", 0.1)
+    with __main__.progress(REQUIREMENTS[0]):
+        time.sleep(0.25)
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "...   sends back what it receives: 0.1 seconds so far"
+
+
+def test_name_that_is_nearly_right_is_named(capsys):
+    """The list of all of them is long."""
+    done = run("nowhere.py", "--until", "sends back what it recieves")
+    assert "do you mean 'sends back what it receives'? " in done.stderr
+    assert done.returncode == 2
+
+
 def test_file_may_import_its_neighbours(write):
     """As it may when it is run."""
     write(GOOD, "neighbour.py")

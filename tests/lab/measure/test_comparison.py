@@ -9,7 +9,7 @@ import struct
 
 import pytest
 
-from echo import epoll_server, select_server
+from echo import blocking_server, epoll_server, select_server
 from echo.lab import compare, predicted, zoo
 from echo.lab.kernel import sleep as sleep_module
 from echo.lab.measure import comparison
@@ -145,3 +145,13 @@ def test_asking_again_asks_the_same():
     assert ask() == 0
     here.close()
     there.close()
+
+
+@pytest.mark.timing
+def test_short_queue_is_said_and_not_waited_for(monkeypatch):
+    """Where somaxconn is 128 the kernel cuts a queue of 4096 without a word."""
+    monkeypatch.setattr(comparison, "longest_queue", lambda: 128)
+    monkeypatch.setattr(server_module, "BACKLOG", 128)
+    table = compare(blocking_server, epoll_server)
+    assert "reduced: 118 idle clients, not 1000: no queue is longer here" in str(table)
+    assert table.row("blocking")["one wait"] == table.row("epoll")["one wait"] == "flat"

@@ -87,6 +87,8 @@ def test_nonsense_is_refused_in_words():
     with pytest.raises(ValueError, match="fewer than 100"):
         curve(up_to=10)
     with pytest.raises(ValueError, match="fewer than 100"):
+        curve(up_to=0)
+    with pytest.raises(ValueError, match="fewer than 100"):
         memory(clients=10)
     with pytest.raises(Unusable, match="ended before it listened"):
         memory("kqueue")

@@ -9,7 +9,7 @@ from echo.lab import frameworks, riddle
 from echo.lab.kernel.processes import parent_of, pids
 from echo.lab.measure import frameworks as frameworks_module
 from echo.lab.measure import riddle as riddle_module
-from echo.lab.measure.frameworks import HARD, RECORDED, WELL, listed
+from echo.lab.measure.frameworks import HARD, RECORDED, WELL, one_after_another
 from echo.lab.measure.riddle import HIDDEN, TRIO
 from echo.lab.run import foreign
 from echo.lab.run.foreign import CAREFUL, EVERY, FOREIGN, STRANGERS, Foreign, missing
@@ -81,7 +81,7 @@ def test_a_ring_that_is_refused_is_recorded(monkeypatch):
     ids=len,
 )
 def test_names_are_listed_as_one_says_them(names, said):
-    assert listed(names) == said
+    assert one_after_another(names) == said
 
 
 def test_verdicts_name_what_was_tried(nothing_installed):

@@ -208,3 +208,17 @@ class TestCheckReader:
 
         check_reader(patient)
         assert "the exercise rules out settimeout()" in capsys.readouterr().out
+
+
+def misspells(conn):
+    return cnn.recv(1)  # noqa: F821
+
+
+def test_what_a_reader_raises_is_no_result():
+    """None would look like one that has not returned yet, and whoever waits for it waits long."""
+    reader = Reader(misspells)
+    try:
+        with pytest.raises(Crashed, match="NameError: name 'cnn' is not defined"):
+            until(lambda: reader.result)
+    finally:
+        reader.end()

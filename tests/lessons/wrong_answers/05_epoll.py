@@ -1,7 +1,7 @@
 """Right and wrong answers to each exercise of 05_epoll, and what the learner is told."""
 
 PROXY = """
-def serve(listener):
+def proxy(listener):
     listener.setblocking(False)
     poller = select.epoll()
     poller.register(listener, READ)
@@ -107,7 +107,7 @@ def serve(listener):
     4: [
         # On poll, with every end asked anew in every turn.
         """
-def serve(listener):
+def proxy(listener):
     listener.setblocking(False)
     ends = {}
     while True:
@@ -144,7 +144,7 @@ def serve(listener):
 """,
         # select() makes the lists; both connections of a client are kept as a pair.
         """
-def serve(listener):
+def proxy(listener):
     listener.setblocking(False)
     pairs = []
     while True:
@@ -267,6 +267,12 @@ new = "elif wanted:"
         ),
         (
             """
+new = ""
+""",
+            "That leaves the line out: write another one in its place.",
+        ),
+        (
+            """
 new = "pass"
 """,
             "This is not Python any more",
@@ -308,7 +314,7 @@ new = "elif wanted != WRITE:"
             "FAIL  answers a client that sends and finishes at once",
         ),
         (
-            "serve = epoll_server.serve",
+            "proxy = epoll_server.serve",
             "Clients came through to the server behind: False",
         ),
         (  # connect() waits, and raises what went wrong
@@ -316,6 +322,12 @@ new = "elif wanted != WRITE:"
             .replace("                    there.sock.setblocking(False)\n", "")
             .replace("connect_ex(", "connect("),
             "the server crashed: ConnectionRefusedError",
+        ),
+        (  # the other end's event may come later in the same turn
+            PROXY.format(finish=FINISH, over="end.finished and end.other.finished").replace(
+                "            if fd not in ends:\n                continue\n", ""
+            ),
+            "KeyError",
         ),
         (  # an end that wants nothing stays on the list, and HUP comes unasked
             PROXY.format(finish=FINISH, over="end.finished and end.other.finished"),

@@ -109,7 +109,7 @@ WRONG = {
 old = "{LINE}"
 new = "memory[conn.fileno()] = buffer  # for all"
 """,
-            "Not repaired yet.",
+            "That is the line as it stands.",
         ),
         (
             f"""

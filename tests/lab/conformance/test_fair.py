@@ -1,0 +1,106 @@
+"""A good server is not failed for what is short here, for who else computes, or for its model."""
+
+import contextlib
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from echo import epoll_server, nonblocking_server, select_server
+from echo.lab.conformance import up_to
+from echo.lab.conformance.subject import Failed
+from echo.lab.conformance.verdict import examine
+from echo.lab.run.process import NotAsked, Process, Unusable
+from tests.lab.processes import PYTHON, verdict
+
+TWO_HUNDRED = up_to("serves two hundred clients in any order")[-1]
+
+
+@contextlib.contextmanager
+def limited(soft):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize("name", ["serves two hundred clients in any order",
+                                  "needs little memory for a client"])  # fmt: skip
+def test_low_soft_limit_is_raised(name):
+    """As `ulimit -Sn 256` sets it."""
+    with limited(256):
+        examine(select_server.serve, up_to(name)[-1])
+
+
+def test_where_descriptors_are_short_it_is_not_asked():
+    """900 of 1024 are in use: the server's ends of two hundred more do not fit beside ours."""
+    with contextlib.ExitStack() as files:
+        for _ in range(900):
+            files.enter_context(open("/dev/null", "rb"))
+        with pytest.raises(NotAsked, match="too few open files are allowed here for 200 clients"):
+            examine(select_server.serve, TWO_HUNDRED)
+
+
+POOL = """
+    import concurrent.futures, socket, sys
+
+    def echo(sock):
+        with sock:
+            while data := sock.recv(65536):
+                sock.sendall(data)
+
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=4096)
+    waiting = __import__("threading").Semaphore(30)
+    with concurrent.futures.ThreadPoolExecutor(30) as pool:
+        while True:
+            waiting.acquire()
+            sock, _ = listener.accept()
+            pool.submit(echo, sock).add_done_callback(lambda _: waiting.release())
+    """
+
+
+@pytest.mark.timing
+@pytest.mark.usefixtures("nobody_is_left")
+def test_who_never_holds_such_a_descriptor_is_not_asked(write):
+    """A pool lets the others wait, and that is its limit and no fault of this kind."""
+    one = up_to("survives a descriptor above 1023")[-1]
+    assert verdict(one, f"{PYTHON} {write(POOL)} {{port}}") == "-"
+
+
+def test_listener_of_ipv6_alone_is_no_server_of_127_0_0_1():
+    """Nobody could connect, whatever is asked of it: so nothing is."""
+    with pytest.raises(Unusable, match=r"does not listen on port \d+ of 127.0.0.1 but on another"):
+        Process(f"{PYTHON} -m echo select {{port}} --host ::").end()
+
+
+COMPUTES = """
+import os
+parent = os.getppid()
+while os.getppid() == parent:
+    sum(range(1_000_000))
+"""
+
+
+@pytest.fixture
+def load():
+    others = [subprocess.Popen([sys.executable, "-c", COMPUTES]) for _ in range(14)]
+    yield
+    for other in others:
+        other.kill()
+        other.wait()
+
+
+@pytest.mark.soak
+@pytest.mark.usefixtures("load")
+@pytest.mark.parametrize("name", ["sleeps while its clients are silent",
+                                  "sleeps when descriptors have run out"])  # fmt: skip
+def test_who_spins_is_caught_on_a_busy_machine(name):
+    """A seventh of a processor is left for it, and not in every tenth of a second."""
+    for _ in range(2):
+        with pytest.raises(Failed):
+            examine(nonblocking_server.serve, up_to(name)[-1])
+        examine(epoll_server.serve, up_to(name)[-1])
