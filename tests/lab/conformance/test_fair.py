@@ -71,6 +71,30 @@ def test_who_never_holds_such_a_descriptor_is_not_asked(write):
     assert verdict(one, f"{PYTHON} {write(POOL)} {{port}}") == "-"
 
 
+THREADS = """
+    import socket, sys, threading
+
+    def echo(sock):
+        with sock:
+            while data := sock.recv(8192):
+                sock.sendall(data)
+
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=100)
+    while True:
+        threading.Thread(target=echo, args=[listener.accept()[0]], daemon=True).start()
+    """
+
+
+@pytest.mark.timing
+@pytest.mark.usefixtures("nobody_is_left")
+@pytest.mark.parametrize("name", ["loses nothing when the client reads late",
+                                  "finishes its answer to a half closed client",
+                                  "sleeps while a half closed client does not read"])  # fmt: skip
+def test_who_waits_in_send_with_a_small_buffer_is_made_to_owe(write, name):
+    """A FIN opens the client's window a little, and the kernel takes 8 KiB back."""
+    assert verdict(up_to(name)[-1], f"{PYTHON} {write(THREADS)} {{port}}") == "yes"
+
+
 TURNS_AWAY = """
     import selectors, socket, sys
     selector = selectors.DefaultSelector()
