@@ -26,7 +26,7 @@ class Connection:
         """Take what has arrived.  False if nothing had: readiness is only a hint."""
         try:
             data = self.sock.recv(RECV_SIZE)
-            self.unsent += data
+            self.unsent += data  # as in received() below, without the call
             self.eof = not data  # recv() returns b"" once the client has shut its side
         except BlockingIOError:
             return False
@@ -38,7 +38,7 @@ class Connection:
         """Give back what fits in the kernel's buffer.  False if nothing did."""
         try:
             count = self.sock.send(self.unsent)
-            self.unsent = self.unsent[count:]  # usually nothing is left
+            self.unsent = self.unsent[count:]  # as in sent(); usually nothing is left
         except BlockingIOError:
             return False
         except OSError:
@@ -48,14 +48,14 @@ class Connection:
     def wanted(self):
         """The events to wait for next; 0 when we are done with this client.
 
-        It is READ while nothing is owed and the client has not finished; the loops skip that call.
+        READ while nothing is owed and the client has not finished: then the loops need not call.
         """
         if not self.unsent:
             return 0 if self.eof else READ
         return WRITE if self.eof or len(self.unsent) >= HIGH_WATER else READ | WRITE
 
-    # What each outcome means.  No I/O below this line.  receive() and send() repeat the lines of
-    # received() and sent() instead of calling them: that saves two function calls per echo.
+    # What each outcome means, for a server that does its own I/O (io_uring_server).  receive() and
+    # send() repeat these lines instead of calling them: that saves two function calls per echo.
 
     def received(self, data):
         self.unsent += data
