@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from echo.lab.conformance.at_rest import at_rest
 from echo.lab.kernel.processes import ThreadState
 from echo.lab.kernel.sockets import ends_here
+from echo.lab.run.at_rest import at_rest
 from echo.lab.run.clients import reset
 from echo.lab.run.faults import Flood, more_descriptors, renumbered
 from echo.lab.run.process import AT_ONCE, NotAsked
