@@ -4,11 +4,15 @@ import gc
 import signal
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from echo.lab.conformance import subject
 from echo.lab.run import server as server_module
 from echo.ring import Ring
 
+# The longest, which begin first.  One worker does all of a lesson's exercises, or all of a file, in
+# one kernel or one JupyterLab.
+LONG = ["test_browser.py", "test_working_copy.py", "test_exercises.py", "test_cell_twice.py"]
 WITHOUT_A_RING = {"test_floors", "test_house"}  # they read files
 
 
@@ -16,6 +20,27 @@ def pytest_addoption(parser):
     text = "interrupt every cell of a lesson instead of four (test_stop_button.py)"
     parser.addoption("--every-cell", action="store_true", help=text)
     parser.addoption("--site", metavar="FOLDER", help="check these pages (test_site.py)")
+
+
+class Together(LoadScopeScheduling):
+    """Where several workers run the tests: what shares a costly fixture goes to one of them.
+
+    (The mark `xdist_group` is for that too; xdist 3.8 does not see it with pytest 9.2.)
+    """
+
+    def _split_scope(self, nodeid):
+        file, _, test = nodeid.partition("::")
+        if file.endswith("test_working_copy.py"):
+            return file
+        if file.endswith("test_exercises.py"):
+            return test.partition("[")[2] or test
+        return nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    config.option.loadscopereorder = False  # the order is ours, see LONG
+    return Together(config, log)
 
 
 def pytest_configure():
@@ -29,6 +54,8 @@ def pytest_configure():
 
 
 def pytest_collection_modifyitems(config, items):
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONG)))
     if not config.getoption("--site"):
         skip = pytest.mark.skip(reason="make site builds the site and checks it")
         for item in items:

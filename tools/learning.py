@@ -10,7 +10,9 @@ has changed since somebody began it, the new one is put next to it (`03_select.n
 sentence says so.  A copy in which nobody has written simply follows its lesson.
 
 The copies are trusted, as `jupyter trust` would do it, and a double click does not open their text
-for editing.  Exit code: 0 when all is well, 2 when something was asked that cannot be done.
+for editing.  A cell that asks for a guess shows nothing until it is run.
+
+Exit code: 0 when all is well, 2 when something was asked that cannot be done.
 """
 
 import argparse
@@ -26,6 +28,7 @@ from tools import ROOT, jupyter
 
 LESSONS = ROOT / "notebooks"
 COPY = ROOT / "learning"
+GUESS = "guess = ..."  # in a cell that asks first; what it shows would answer the question
 BEGUN = ".begun.json"  # in the copy: which version of a lesson each file was made from
 
 
@@ -124,6 +127,8 @@ class WorkingCopy:
         for cell in notebook["cells"]:
             if cell["cell_type"] == "markdown":
                 cell["metadata"]["editable"] = False
+            elif GUESS in "".join(cell["source"]):
+                cell.update(outputs=[], execution_count=None)
         replace(path, as_text(notebook))
         trust(path)
         self.begun[path.name] = version(self.lessons[name])

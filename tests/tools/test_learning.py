@@ -32,7 +32,7 @@ def lessons(tmp_path):
     folder = tmp_path / "notebooks"
     folder.mkdir()
     for name in "03_select", "04_poll":
-        store(folder / f"{name}.ipynb", "guess = ...")
+        store(folder / f"{name}.ipynb", "answer = ...")
     return folder
 
 
@@ -71,6 +71,17 @@ def write(path, text):
 
 
 class TestUpdate:
+    def test_what_a_guess_is_about_is_not_shown_yet(self, tmp_path, lessons):
+        """What other cells show is."""
+        for name, text in ("03_select", "guess = ...\nprint(4)"), ("04_poll", "print(4)"):
+            store(lessons / f"{name}.ipynb", text, printed="4\n")
+        update(tmp_path / "learning", lessons)
+        shown = {
+            path.stem: len(nbformat.read(path, as_version=4).cells[1].outputs)
+            for path in (tmp_path / "learning").glob("*.ipynb")
+        }
+        assert shown == {"03_select": 0, "04_poll": 1}
+
     def test_text_cells_are_not_editable_and_nothing_else_differs(self, lessons, copy):
         was, now = (
             json.loads((folder / "03_select.ipynb").read_text()) for folder in (lessons, copy)
@@ -89,37 +100,37 @@ class TestUpdate:
         notary.store.close()
 
     def test_an_answer_stays(self, lessons, copy):
-        write(copy / "03_select.ipynb", "guess = 7")
+        write(copy / "03_select.ipynb", "answer = 7")
         before = (copy / "03_select.ipynb").read_bytes()
         assert update(copy, lessons) == []
         assert (copy / "03_select.ipynb").read_bytes() == before
 
     def test_what_nobody_wrote_in_follows_its_lesson(self, lessons, copy):
         """To open it and to run it is not to write."""
-        write(copy / "03_select.ipynb", "guess = ...")
-        store(lessons / "03_select.ipynb", "guess = None")
+        write(copy / "03_select.ipynb", "answer = ...")
+        store(lessons / "03_select.ipynb", "answer = None")
         assert update(copy, lessons) == []
-        assert code(copy / "03_select.ipynb") == "guess = None"
+        assert code(copy / "03_select.ipynb") == "answer = None"
         assert files(copy) == ["03_select.ipynb", "04_poll.ipynb"]
 
     def test_new_outputs_alone_come_where_nobody_wrote(self, lessons, copy):
-        write(copy / "04_poll.ipynb", "guess = 7")
+        write(copy / "04_poll.ipynb", "answer = 7")
         for name in "03_select", "04_poll":
-            store(lessons / f"{name}.ipynb", "guess = ...", printed="7")
+            store(lessons / f"{name}.ipynb", "answer = ...", printed="7")
         assert update(copy, lessons) == []
         assert "outputs" in (copy / "03_select.ipynb").read_text()
         assert nbformat.read(copy / "03_select.ipynb", as_version=4).cells[1].outputs
-        assert code(copy / "04_poll.ipynb") == "guess = 7"
+        assert code(copy / "04_poll.ipynb") == "answer = 7"
         assert len(files(copy)) == 2
 
     def test_a_changed_lesson_is_offered_once_beside_the_answers(self, lessons, copy):
-        write(copy / "03_select.ipynb", "guess = 7")
-        store(lessons / "03_select.ipynb", "guess = None")
+        write(copy / "03_select.ipynb", "answer = 7")
+        store(lessons / "03_select.ipynb", "answer = None")
         (said,) = update(copy, lessons)
         assert "03_select has changed since you began it" in said
         assert "03_select.new.ipynb" in said
-        assert code(copy / "03_select.ipynb") == "guess = 7"
-        assert code(copy / "03_select.new.ipynb") == "guess = None"
+        assert code(copy / "03_select.ipynb") == "answer = 7"
+        assert code(copy / "03_select.new.ipynb") == "answer = None"
         assert update(copy, lessons) == []
         (copy / "03_select.new.ipynb").unlink()
         assert update(copy, lessons) == []
@@ -128,19 +139,19 @@ class TestUpdate:
     def test_an_offer_that_nobody_took_is_replaced_and_one_that_was_taken_stays(
         self, lessons, copy
     ):
-        write(copy / "03_select.ipynb", "guess = 7")
-        for text in "guess = None", "guess = 0":
+        write(copy / "03_select.ipynb", "answer = 7")
+        for text in "answer = None", "answer = 0":
             store(lessons / "03_select.ipynb", text)
             update(copy, lessons)
-        assert code(copy / "03_select.new.ipynb") == "guess = 0"
-        write(copy / "03_select.new.ipynb", "guess = 8")
-        store(lessons / "03_select.ipynb", "guess = ...  # now with a hint")
+        assert code(copy / "03_select.new.ipynb") == "answer = 0"
+        write(copy / "03_select.new.ipynb", "answer = 8")
+        store(lessons / "03_select.ipynb", "answer = ...  # now with a hint")
         (said,) = update(copy, lessons)
         assert "03_select.new-2.ipynb" in said
         assert [code(copy / f"03_select{more}.ipynb") for more in ("", ".new", ".new-2")] == [
-            "guess = 7",
-            "guess = 8",
-            "guess = ...  # now with a hint",
+            "answer = 7",
+            "answer = 8",
+            "answer = ...  # now with a hint",
         ]
 
     @pytest.mark.parametrize("state", [None, "no JSON", "[]", '{"03_select.ipynb": 1}'])
@@ -148,32 +159,32 @@ class TestUpdate:
         (copy / learning.BEGUN).unlink()
         if state:
             (copy / learning.BEGUN).write_text(state)
-        write(copy / "03_select.ipynb", "guess = 7")
+        write(copy / "03_select.ipynb", "answer = 7")
         (copy / "04_poll.ipynb").write_text("not even a notebook")
         assert len(update(copy, lessons)) == 2
-        assert code(copy / "03_select.ipynb") == "guess = 7"
+        assert code(copy / "03_select.ipynb") == "answer = 7"
         assert (copy / "04_poll.ipynb").read_text() == "not even a notebook"
         assert update(copy, lessons) == []
 
 
 class TestFresh:
     def test_begins_again_and_keeps_each_old_file(self, lessons, copy):
-        for answer in "guess = 7", "guess = 8":
+        for answer in "answer = 7", "answer = 8":
             write(copy / "03_select.ipynb", answer)
             said = learning.WorkingCopy(copy, lessons).fresh("03")
             assert "what you wrote is kept in" in said
-        assert code(copy / "03_select.ipynb") == "guess = ..."
-        assert code(copy / "03_select.old.ipynb") == "guess = 7"
-        assert code(copy / "03_select.old-2.ipynb") == "guess = 8"
+        assert code(copy / "03_select.ipynb") == "answer = ..."
+        assert code(copy / "03_select.old.ipynb") == "answer = 7"
+        assert code(copy / "03_select.old-2.ipynb") == "answer = 8"
         assert said.endswith("03_select.old-2.ipynb.")
 
     def test_what_was_offered_is_what_one_begins_with(self, lessons, copy):
-        write(copy / "03_select.ipynb", "guess = 7")
-        store(lessons / "03_select.ipynb", "guess = None")
+        write(copy / "03_select.ipynb", "answer = 7")
+        store(lessons / "03_select.ipynb", "answer = None")
         update(copy, lessons)
         learning.WorkingCopy(copy, lessons).fresh("03_select")
         assert files(copy) == ["03_select.ipynb", "03_select.old.ipynb", "04_poll.ipynb"]
-        assert code(copy / "03_select.ipynb") == "guess = None"
+        assert code(copy / "03_select.ipynb") == "answer = None"
         assert update(copy, lessons) == []
 
     def test_nothing_written_nothing_kept(self, lessons, copy):
@@ -247,9 +258,9 @@ class TestSaved:
         assert model["content"] == nbformat.read(LESSONS[0], as_version=4)
 
     def test_what_was_written_stays_written(self, model):
-        model["content"].cells[1].source = "guess = 7"
+        model["content"].cells[1].source = "answer = 7"
         saved.leave_as_stored(model=model)
-        assert model["content"].cells[1].source == "guess = 7"
+        assert model["content"].cells[1].source == "answer = 7"
 
     @pytest.mark.parametrize("which", ["no lesson", "a working copy", "no notebook", "only a name"])
     def test_anything_else_is_saved_as_it_is(self, model, which):

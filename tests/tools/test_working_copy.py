@@ -166,16 +166,18 @@ def test_where_jupyter_does_not_know_us_it_passes_the_checks(clone, page):
     assert (done.returncode, done.stdout) == (0, "1 executed, 0 would change\n"), done.stderr
 
 
-def test_what_was_written_is_kept_when_a_lesson_begins_again(clone, page):
-    done = subprocess.run(
-        [sys.executable, "-m", "tools.learning", "--fresh", "00"],
-        *(),
-        cwd=clone,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    old = clone / "learning" / f"{RUN}.old.ipynb"
-    assert ANSWER in [cell.source for cell in read(old).cells]
+def test_what_was_written_is_kept_when_a_lesson_begins_again(clone, tmp_path):
+    def learning(*arguments):
+        command = [sys.executable, "-m", "tools.learning", "--into", str(tmp_path), *arguments]
+        done = subprocess.run(command, cwd=clone, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    learning()
+    path = tmp_path / f"{RUN}.ipynb"
+    notebook = read(path)
+    notebook.cells[-1].source = ANSWER
+    nbformat.write(notebook, path)
+    learning("--fresh", "00")
+    assert ANSWER in [cell.source for cell in read(tmp_path / f"{RUN}.old.ipynb").cells]
     stored = [cell.source for cell in read(ROOT / "notebooks" / f"{RUN}.ipynb").cells]
-    assert [cell.source for cell in read(clone / "learning" / f"{RUN}.ipynb").cells] == stored
+    assert [cell.source for cell in read(path).cells] == stored

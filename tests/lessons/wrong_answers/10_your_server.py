@@ -316,10 +316,14 @@ def send_what_is_owed(room, poller):
         ),
         (
             """
+import contextlib
+
+
 def send_what_is_owed(room, poller):
     for guest in room.values():
         guest.sock.setblocking(True)
-        guest.sock.sendall(guest.unsent)
+        with contextlib.suppress(OSError):  # of a client that has just left
+            guest.sock.sendall(guest.unsent)
         guest.sock.setblocking(False)
         guest.unsent = b""
 """,
