@@ -171,6 +171,18 @@ def test_a_room_says_what_belongs_there_and_what_it_may_import(room):
     }
 
 
+def test_contributing_says_where_each_file_is():
+    """Each in the paragraph of its room."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rooms = dict(
+        re.findall(r"^- \*\*`(\w+)/`\*\*: (.*?)\n(?=\n|- )", text, re.DOTALL | re.MULTILINE)
+    )
+    files = {path for path in LAB if path.parent.parent.name == "lab" and path.stem != "__init__"}
+    assert files
+    missing = [path for path in files if f"`{path.stem}`" not in rooms[path.parent.name]]
+    assert not missing
+
+
 @pytest.mark.parametrize("path", LAB, ids=name_of)
 def test_no_module_of_the_lab_is_long(path):
     """Nor any test: test_house.py counts these."""

@@ -23,9 +23,10 @@ from echo.lab.measure import apart
 from echo.lab.measure.ordeal import functions
 from echo.lab.record.calls import WAITS
 from echo.lab.record.tape import Tape
+from echo.lab.run.at_rest import at_work
 from echo.lab.run.clients import reset
 from echo.lab.run.faults import more_descriptors, renumbered
-from echo.lab.run.rest import ACCEPTANCE, at_work, settle_patiently
+from echo.lab.run.rest import ACCEPTANCE, settle_patiently
 from echo.lab.run.server import Server, name_of, start
 from echo.lab.run.threads import Crashed
 from echo.lab.show.tables import (
@@ -48,7 +49,7 @@ COLUMNS = {
     "threads": f"of the server, with {FEW} clients",
     "list": "who keeps the list of clients to wait for",
     "calls": "system calls for one echo",
-    "one wait": f"does it take longer with {MANY // 1000} 000 idle clients than with {FEW}?",
+    "one wait": f"does it take longer with {MANY:,} idle clients than with {FEW}?",
     "high": "a client whose descriptor is 1024",
     "idle": "the server while nothing happens",
 }
@@ -199,7 +200,7 @@ def keeper(tape: Tape, busy: bool) -> str:
         named = any(role.startswith("client") for asked in lists for role in asked)
         return "the program, in every call" if named else "the kernel"
     if busy:
-        return "nobody: it asks everybody"
+        return "nobody: it asks every client"
     waited_for = {
         role
         for _, role in tape.unfinished.values()
