@@ -1,6 +1,6 @@
 """Hold a loop where it reads what woke it, until another thread has asked it for something.
 
-    with held(thread, ask, before=True) as moment:
+    with held_at_read(thread, ask, before=True) as moment:
         ...                 # wake the loop; before it reads, ask() runs in another thread
     moment.came             # whether it has read anything
 
@@ -54,7 +54,9 @@ class Moment:
 
 
 @contextlib.contextmanager
-def held(thread: threading.Thread, ask: Callable[[], object], before: bool) -> Iterator[Moment]:
+def held_at_read(
+    thread: threading.Thread, ask: Callable[[], object], before: bool
+) -> Iterator[Moment]:
     """Inside the block, `ask` is called once: just before the thread reads, or just after."""
     moment = Moment(thread, ask, before)
     with contextlib.ExitStack() as stack:

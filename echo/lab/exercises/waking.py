@@ -18,7 +18,7 @@ from typing import Any
 
 from echo.lab.conformance import is_stub
 from echo.lab.display import say
-from echo.lab.exercises.moments import held
+from echo.lab.exercises.moments import held_at_read
 from echo.lab.kernel.sleep import times_slept
 from echo.lab.kernel.where import where_is
 from echo.lab.run.rest import until
@@ -105,12 +105,12 @@ def second_call(
     def ask() -> None:
         faults.append(raised(loop, lambda: called.append("called")))
 
-    with held(thread, ask, before) as moment:
+    with held_at_read(thread, ask, before) as moment:
         ask()
         with contextlib.suppress(TimeoutError):
             until(lambda: crash or any(faults) or len(called) > moment.came, SOON_ENOUGH)
         with contextlib.suppress(TimeoutError):
-            until(lambda: crash or any(faults) or at_rest(thread), SOON_ENOUGH)
+            until(lambda: crash or any(faults) or asleep_in_epoll(thread), SOON_ENOUGH)
     if crash:
         return f"run() has ended: {type(crash[0]).__name__}: {crash[0]}"
     if any(faults):
@@ -125,7 +125,7 @@ def second_call(
     return ""
 
 
-def at_rest(thread: threading.Thread) -> bool:
+def asleep_in_epoll(thread: threading.Thread) -> bool:
     return where_is(thread) == "asleep in epoll_wait"
 
 
