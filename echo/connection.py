@@ -48,7 +48,7 @@ class Connection:
     def wanted(self):
         """The events to wait for next; 0 when we are done with this client.
 
-        While nothing is owed and the client has not finished it is READ: the loops skip the call.
+        If nothing is owed and the client has not finished, that is READ: servers need not ask.
         """
         if not self.unsent:
             return 0 if self.eof else READ
