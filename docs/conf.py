@@ -95,8 +95,8 @@ nobody has read. You guess first, then the machine answers.</p>
 <p><a class="start" href="notebooks/00_start_here.html">Start with lesson 00</a></p>
 <figure class="landing">
 FIGURE
-<figcaption>Each column is a system call of one server, hatched where it waits for a client. Client 2
-had connected and sent long before, but the server accepts it (6) only when client 1 has left
+<figcaption>Each column is a system call of one server, hatched where it waits for a client. Client
+2 had connected and sent long before, but the server accepts it (6) only when client 1 has left
 (4, 5).</figcaption>
 </figure>
 
