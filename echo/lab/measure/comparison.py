@@ -48,7 +48,7 @@ COLUMNS = {
     "threads": f"of the server, with {FEW} clients",
     "list": "who keeps the list of clients to wait for",
     "calls": "system calls for one echo",
-    "one wait": f"does it take longer with {MANY // 1000} 000 idle clients than with {FEW}?",
+    "one wait": f"does it take longer with {MANY:,} idle clients than with {FEW}?",
     "high": "a client whose descriptor is 1024",
     "idle": "the server while nothing happens",
 }

@@ -63,7 +63,7 @@ class Trial(NamedTuple):
 QUESTIONS = {
     "served": "Is another client served meanwhile?",
     "server": "Is the server asleep or busy meanwhile?",
-    "holds": "How much of what that client sends does it hold?",
+    "holds": "How much of that client's data does the server hold?",
 }
 ORDEAL_WARNED = {"stalls", "crashes", "busy", "ended", "everything"}
 
