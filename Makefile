@@ -9,10 +9,10 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export HOME := $(CURDIR)/.venv/home
 endif
 
-.PHONY: help .venv lab fresh learning test browser lessons docs site soak bench
+.PHONY: help .venv lab fresh learning test browser lessons docs site frameworks soak bench
 
 help:
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s%s\n", $$1, $$2 }' Makefile
 
 .venv:
 	@sh tools/setup.sh "$(PYTHON)"
@@ -53,6 +53,10 @@ site: .venv  ## Make static pages of the lessons in build/site, and check them.
 	$(PY) -m sphinx -q -W --keep-going -E -c docs -d build/doctrees . build/site
 	$(PY) -m pytest --site build/site tests/tools/test_site.py \
 	    tests/project/test_environment.py
+
+frameworks: .venv  ## Install what lesson 08 asks the kernel about, and say what must come from elsewhere.
+	@sh tools/setup.sh "$(PYTHON)" frameworks docs/strangers/constraints.txt
+	@$(PY) -m echo.lab.run.foreign --build
 
 soak: .venv  ## Repeat what depends on time, ten times on a busy machine (up to 25 minutes).
 	$(PY) -m tools.soak

@@ -90,14 +90,14 @@ class Site(StandaloneHTMLBuilder):
 
 LANDING = """
 <p class="lead">An echo server sends back what it receives. These lessons run real ones and ask the
-kernel what they are doing: which system calls they made, where their thread sleeps, which bytes
-nobody has read. You guess first, then the machine answers.</p>
+kernel what they are doing: which system calls they made, where their thread sleeps, which bytes are
+still unread. You guess first, then the machine answers.</p>
 <p><a class="start" href="notebooks/00_start_here.html">Start with lesson 00</a></p>
 <figure class="landing">
 FIGURE
-<figcaption>Each column is a system call of one server, hatched where it can sleep. Client 2 had
-connected and sent long before, but the server accepts it (6) only when client 1 has left
-(4, 5).</figcaption>
+<figcaption>Each column is one system call of the server. The hatched calls can put its thread to
+sleep. Client 2 connected and sent its bytes long before, but the server accepts it (column 6) only
+after client 1 has left (columns 4 and 5).</figcaption>
 </figure>
 
 """

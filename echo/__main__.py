@@ -16,7 +16,7 @@ SERVERS = {
     for path in sorted(Path(__file__).parent.glob("*_server.py"))
 }
 NEEDS = dict.fromkeys(["coroutine", "epoll", "epoll_edge", "io_uring", "sigio"], "epoll")  # Linux
-NEEDS["poll"] = "poll"  # which Windows lacks
+NEEDS["poll"] = "poll"  # Windows has none
 
 
 class Parser(argparse.ArgumentParser):
@@ -58,7 +58,7 @@ def main():
         where = f"{options.host}:{options.port}"
         sys.exit(f"python -m echo: cannot listen on {where}: {why}; try another port or --host")
 
-    def end(number, _):  # of operations on a ring the kernel would keep the port a moment longer
+    def end(number, _):  # or the operations on the ring would keep the port open a moment longer
         listener.shutdown(socket.SHUT_RDWR)
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
@@ -71,8 +71,8 @@ def main():
         try:
             print(f"{options.name} server listening on {host}:{number}; Ctrl-C ends it", flush=True)
             serve(listener)
-        except OSError as error:  # this machine does not let it, or takes no line on stdout
-            sys.stdout = None  # nobody shall try again at the end
+        except OSError as error:  # this machine does not allow it, or stdout takes no line
+            sys.stdout = None  # so that Python does not try it again at the end
             sys.exit(f"python -m echo: {error.strerror}")
 
 

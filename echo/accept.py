@@ -1,9 +1,9 @@
-"""Fetch clients from the accept queue, also when the process has run out of descriptors.
+"""Take clients from the accept queue, even when the process has run out of descriptors.
 
-Without a free descriptor accept() fails, the client stays in the queue, and the listener
-stays readable: a server that tries again spins, one that gives up is gone.  So we keep one
-descriptor that we can do without.  Giving it up lets one client in, and if we cannot have
-another in its place, that client is turned away.
+Without a free descriptor, accept() fails, the client stays in the queue, and the listener
+stays readable.  A server that tries again spins, and one that gives up is gone.  So we keep
+a spare descriptor.  Closing it makes room for one client.  If we cannot open another spare
+after that, we close the connection of this client.
 """
 
 import contextlib
@@ -35,15 +35,15 @@ def accept(listener):
         except OSError as error:
             if error.errno not in (errno.EMFILE, errno.ENFILE) or listener not in spares:
                 raise
-            del spares[listener]  # it says EMFILE even when nobody waits: find out
+            del spares[listener]  # EMFILE comes even if the queue is empty: find out
             continue
         try:
             if listener not in spares:
                 spares[listener] = Spare(os.open(os.devnull, os.O_RDONLY))
         except OSError:
-            sock.close()  # nobody has asked anything of it yet
+            sock.close()  # without a spare, we turn this client away
             continue
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # we never send crumbs
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # we never send tiny pieces
         return sock
 
 

@@ -1,15 +1,15 @@
 """One client of an echo server: the bytes it sent us that we have not yet sent back.
 
-A Connection never waits; that is the server's job.  It knows no model: wanted() says in
-flags what to wait for next, and on Linux poll and epoll use the very same numbers.
+A Connection never waits; that is the server's job.  It is the same for select, poll and epoll:
+wanted() returns the events to wait for next, as flags.  On Linux, poll and epoll number them alike.
 
     client --- recv() --->  unsent  --- send() ---> client
             receive()                  send()
 """
 
 READ, WRITE = 1, 4  # POLLIN and POLLOUT, EPOLLIN and EPOLLOUT
-RECV_SIZE = 256 * 1024  # the most we ask of one recv()
-HIGH_WATER = 256 * 1024  # we stop reading from a client to whom we owe this much
+RECV_SIZE = 256 * 1024  # the most that one recv() may return
+HIGH_WATER = 256 * 1024  # once we owe a client this much, we stop reading from it
 
 
 class Connection:
@@ -26,7 +26,7 @@ class Connection:
         """Take what has arrived.  False if nothing had: readiness is only a hint."""
         try:
             data = self.sock.recv(RECV_SIZE)
-            self.unsent += data
+            self.unsent += data  # as in received() below, without the call
             self.eof = not data  # recv() returns b"" once the client has shut its side
         except BlockingIOError:
             return False
@@ -48,14 +48,14 @@ class Connection:
     def wanted(self):
         """The events to wait for next; 0 when we are done with this client.
 
-        While nothing is owed and the client has not finished it is READ: the loops skip the call.
+        READ while nothing is owed and the client has not finished: then the loops need not call.
         """
         if not self.unsent:
             return 0 if self.eof else READ
         return WRITE if self.eof or len(self.unsent) >= HIGH_WATER else READ | WRITE
 
-    # What each outcome means.  No I/O below this line.  receive() and send() repeat the lines of
-    # received() and sent() instead of calling them: that saves two function calls per echo.
+    # What each outcome means, for a server that does its own I/O (io_uring_server).  receive() and
+    # send() repeat these lines instead of calling them: that saves two function calls per echo.
 
     def received(self, data):
         self.unsent += data

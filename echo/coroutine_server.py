@@ -1,7 +1,7 @@
-"""An echo server of coroutines on epoll(7): one thread, many clients, each as if alone.
+"""An echo server with coroutines on epoll(7): one thread, many clients, each as if alone.
 
-The interest list lives in the kernel, and beside each descriptor on it there is a coroutine
-that has come to an `await`: it is what we go on with when that descriptor is ready.
+The interest list lives in the kernel.  For each descriptor on it we keep a coroutine that has
+stopped at an `await`.  When the descriptor is ready, we resume its coroutine.
 """
 
 import select
@@ -32,7 +32,7 @@ async def greet(listener, spawn):
 
 async def recv(sock):
     while True:
-        await until(READ)  # here a try would nearly always be in vain
+        await until(READ)  # to try first would nearly always fail here
         try:
             return sock.recv(RECV_SIZE)
         except BlockingIOError:
@@ -49,7 +49,7 @@ async def sendall(sock, data):
 
 @types.coroutine
 def until(event):
-    """The only place where a coroutine stops: the event goes to whoever has resumed it."""
+    """The only place where a coroutine stops: the event goes to the loop that resumed it."""
     yield event
 
 

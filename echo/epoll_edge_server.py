@@ -1,9 +1,9 @@
 """An echo server on edge-triggered epoll(7): one thread, many clients.
 
-The interest list lives in the kernel and never changes.  It reports once that something has
-come, or that there is room again, and is silent until more comes.  So whoever has been named
-stays in `ready` until recv() or send() has said EAGAIN; each has one of both a turn, and
-nobody with more to say keeps us from the others.
+The interest list lives in the kernel and never changes.  epoll reports once that bytes have
+come, or that there is room again, and not again until more comes.  So a reported client stays
+in `ready` until recv() or send() says EAGAIN.  In one turn of the loop it gets at most one of
+each, so a client that keeps sending cannot hold up the others.
 """
 
 import select
@@ -16,12 +16,12 @@ def serve(listener):
     """Echo to every client of `listener`, forever."""
     listener.setblocking(False)
     connections = {}  # fd -> Connection
-    ready = set()  # fds that the kernel has named and that have not said EAGAIN since
+    ready = set()  # fds that epoll has reported and that have not said EAGAIN since
     poller = select.epoll()
     poller.register(listener, READ | select.EPOLLET)
 
     while True:
-        events = poller.poll(0 if ready else None)  # sleeps once nobody is ready
+        events = poller.poll(0 if ready else None)  # sleeps when no fd is ready
         ready.update(fd for fd, _ in events)
         for fd in list(ready):
             if fd == listener.fileno():

@@ -1,7 +1,7 @@
 """An echo server on epoll(7): one thread, many clients.
 
-The interest list lives in the kernel, in an epoll instance: changing it is a system call,
-and waiting sends nothing.
+The interest list lives in the kernel, in an epoll instance.  Changing it takes a system call,
+but a wait hands over no list.
 """
 
 import select
@@ -31,7 +31,7 @@ def serve(listener):
             if conn.unsent:  # most of the time there is room: try before you ask
                 conn.send()
 
-            wanted = conn.wanted() if conn.unsent or conn.eof else READ  # usually READ
+            wanted = conn.wanted() if conn.unsent or conn.eof else READ  # all it can be then
             if not wanted:
                 poller.unregister(fd)
                 del connections[fd]

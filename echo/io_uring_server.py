@@ -1,8 +1,8 @@
 """An echo server on io_uring(7): one thread, many clients, and the kernel does the work.
 
-There is no interest list.  For each client one operation is under way, a recv() or a send() that
-the kernel finishes when it can; we learn of it when the bytes are already there.  Clients are
-fetched by accept() as in the other servers: the ring only tells us that one is waiting.
+There is no interest list.  Each client has one operation under way, a recv() or a send() that the
+kernel finishes when it can.  When it reports a recv(), the bytes are already there.  We call
+accept() as in the other servers: the ring only tells us that a client is waiting.
 """
 
 import contextlib

@@ -31,7 +31,7 @@ def serve(listener):
             if conn.unsent:  # most of the time there is room: try before you ask
                 conn.send()
 
-            wanted = conn.wanted() if conn.unsent or conn.eof else READ  # usually READ
+            wanted = conn.wanted() if conn.unsent or conn.eof else READ  # all it can be then
             if not wanted:
                 poller.unregister(fd)
                 del connections[fd]

@@ -1,6 +1,6 @@
 """Buffers for all clients: the kernel takes one when bytes have arrived, and not before.
 
-They lie one after the other in one piece of memory.  A third ring, the table, lists the free
+They lie one after another in one piece of memory.  A third ring, the table, lists the free
 ones.  We put a buffer there to lend it to the kernel, and the flags of a result say which one
 the kernel has taken and filled.
 """
@@ -13,8 +13,8 @@ from echo.ring import RECV
 from echo.syscall import address_of, call
 
 REGISTER, TABLE = 427, 22  # io_uring_register(2), IORING_REGISTER_PBUF_RING
-SELECT, TAKEN = 32, 1  # flags: of an entry, take a buffer; of a result, one was taken
-COUNT, SIZE = 32, 32 * 1024  # a power of two, and bytes
+SELECT, TAKEN = 32, 1  # flags: in an entry, take a buffer; in a result, one was taken
+COUNT, SIZE = 32, 32 * 1024  # how many (a power of two), and the bytes of each
 FREE = struct.Struct("<QIH")  # struct io_uring_buf: address, length, number
 
 

@@ -20,11 +20,11 @@ SIZE = 256  # entries that fit before we enter the kernel
 
 
 class Ring:
-    """Operations on descriptors, on each at most one of a kind at a time."""
+    """Operations on descriptors: on each descriptor, at most one of each kind at a time."""
 
     def __init__(self):
         self.fd = -1
-        self.lent = {}  # (operation, fd) -> memory that is the kernel's until it is done
+        self.lent = {}  # (operation, fd) -> memory that the kernel may use until it is done
         params = ctypes.create_string_buffer(120)
         self.fd = call(SETUP, SIZE, ctypes.addressof(params), 0, 0, 0, 0)
         sq, cq = struct.unpack_from("8I", params, 40), struct.unpack_from("8I", params, 80)
@@ -64,12 +64,12 @@ class Ring:
             yield operation, fd, result, flags
 
     def close(self):
-        """Take back what is not done: until then the kernel may write to that memory."""
+        """Cancel what is not done: until then the kernel may write to the memory we lent it."""
         for operation, fd in list(self.lent):
             self.submit(CANCEL, fd, address=operation << 32 | fd)
         while self.lent:
             list(self.wait())
-        fd, self.fd = self.fd, -1  # by then the number may be somebody else's
+        fd, self.fd = self.fd, -1  # if called again, the number may be another file's
         if fd >= 0:
             os.close(fd)
 

@@ -37,7 +37,7 @@ def serve(listener):
             if conn.unsent:  # most of the time there is room: try before you ask
                 conn.send()
 
-            wanted = conn.wanted() if conn.unsent or conn.eof else READ  # usually READ
+            wanted = conn.wanted() if conn.unsent or conn.eof else READ  # all it can be then
             if wanted & READ:
                 reading.add(fd)
             else:

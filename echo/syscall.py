@@ -1,4 +1,4 @@
-"""System calls for which Python has no function; and why io_uring is refused, in words."""
+"""System calls for which Python has no function, and why io_uring is refused, in words."""
 
 import ctypes
 import errno
@@ -8,8 +8,8 @@ import sys
 REFUSALS = {
     errno.ENOSYS: "no io_uring here: the kernel has none",
     errno.EPERM: "no io_uring here: a seccomp filter or kernel.io_uring_disabled forbids it",
-    errno.ENOMEM: "no io_uring here: the limit of locked memory (ulimit -l) forbids it",
-    errno.EINVAL: "no io_uring here: the kernel's is older than Linux 5.19",
+    errno.ENOMEM: "no io_uring here: the limit on locked memory (ulimit -l) is too low",
+    errno.EINVAL: "no io_uring here: it needs Linux 5.19 or newer",
 }
 if sys.platform == "linux":  # elsewhere these calls do not exist
     libc = ctypes.CDLL(None, use_errno=True)

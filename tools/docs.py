@@ -109,7 +109,7 @@ ROWS = [
     Row(
         "stored outputs, compared", lambda one: outputs(one, True), "nbval; `tools.execute --check`"
     ),
-    Row("not compared: a measured curve", lambda one: outputs(one, False), "`test_stored.py`"),
+    Row("measured curves, not compared", lambda one: outputs(one, False), "`test_stored.py`"),
     Row("tables", tables, "nbval"),
     Row("drawings", lambda one: len(figures(one)), "nbval"),
     Row("of these with alt text", lambda one: sum(map(told, figures(one))), "`test_lessons.py`"),
@@ -123,8 +123,8 @@ ROWS = [
         lambda one: sum("exercise" in cell.metadata for cell in one.code),
         "`test_exercises.py`",
     ),
-    Row("wrong answers, each told why", wrong_answers, "`test_exercises.py`"),
-    Row("words with man page and 中文", lambda one: len(list(terms(one))), "`test_lessons.py`"),
+    Row("wrong answers, each with the right message", wrong_answers, "`test_exercises.py`"),
+    Row("terms with a man page and 中文", lambda one: len(list(terms(one))), "`test_lessons.py`"),
 ]
 
 
@@ -135,11 +135,11 @@ def checked() -> str:
     for row in ROWS:
         counts = [row.count(lesson) for lesson in there]
         rows.append([row.what, *counts, f"**{sum(counts)}**", row.held])
-    head = ["in lesson", *(lesson.number for lesson in there), "all", "held by"]
+    head = ["in lesson", *(lesson.number for lesson in there), "all", "checked by"]
     return "\n\n".join(
         [
             table(head, rows, range(1, len(head) - 1)),
-            table(["servers, and the suite that judges them", "held by"], list(suite())),
+            table(["the servers and the suite that judges them", "checked by"], list(suite())),
         ]
     )
 
@@ -151,37 +151,38 @@ def suite() -> Iterator[list[str]]:
     cannot = sum(map(len, matrix.CANNOT.values()))
     not_asked = sum(map(len, matrix.NOT_ASKED.values()))
     said = (
-        f"{asked} requirements, those of the suite and one more, x {servers} servers = "
-        f"**{asked * servers}** pairs, all tried; {cannot} are declared to be beyond a model and "
-        f"must fail, {not_asked} cannot be asked, each with its reason"
+        f"{asked} requirements (those of the suite and one more) x {servers} servers = "
+        f"**{asked * servers}** pairs; {cannot} of them ask for what the model of the server "
+        f"cannot do and must fail, {not_asked} cannot be tried, each for a reason that is given"
     )
     yield [said, "`test_our_servers.py`"]
 
     zoo = of_tests("lab.test_zoo")
     animals, caught = len(zoo.ANIMALS), len(zoo.CAUGHT)
     said = (
-        f"**{animals}** animals in the zoo: {caught} broken servers, each caught by the "
-        f"requirement that is named for it, and {animals - caught} that must pass"
+        f"**{animals}** servers in the zoo: {caught} broken ones, each caught by the requirement "
+        f"that its description names, and {animals - caught} that must pass"
     )
     yield [said, "`test_zoo.py`"]
 
     mutations = of_tests("lab.conformance.test_mutations")
     faults, harmless = len(mutations.FAULTS), len(mutations.HARMLESS)
     said = (
-        f"**{faults + harmless}** small changes in our own code, one at a time: {faults} that the "
-        f"suite must catch, {harmless} that it must let pass, each with the reason"
+        f"**{faults + harmless}** small changes to our own code, made one at a time: the suite "
+        f"must catch {faults} and let {harmless} pass, each for a reason that is given"
     )
     yield [said, "`test_mutations.py`"]
 
     others = len(of_tests("lab.conformance.test_strangers").COMMANDS) - 1  # one of them is ours
-    said = f"**{others}** servers of others, from asyncio to socat, and what became of each"
+    said = f"**{others}** servers written by others, from asyncio to socat, and how each did"
     yield [said, "`test_strangers.py`, `make soak`"]
 
     faults = of_tests("tools.test_browser").FAULTS
     planted = sum(line is not None for _, line in faults.values())
     said = (
-        "every lesson in JupyterLab and Chromium, run twice, filled in, gone through with Tab and "
-        f"judged by axe-core in both themes; and **{planted}** planted faults, each found"
+        "every lesson opened in JupyterLab in Chromium: run twice, filled in, walked through with "
+        "the Tab key, and judged by axe-core in both themes; and "
+        f"**{planted}** planted faults, each found"
     )
     yield [said, "`test_browser.py`"]
 
@@ -241,9 +242,9 @@ def terms(lesson: Lesson) -> Iterator[Term]:
 GLOSSARY_HEAD = """\
 # Glossary: 术语表
 
-Each word is explained in the lesson where it first appears, and in the manual page or the standard
-that is named here (`man 2 select` in a terminal). The table is made of those at the end of the
-lessons by `make docs`; to change a word, change its lesson.
+Each term is explained in the lesson where it first appears, and in the manual page or standard that
+is named here (type `man 2 select` in a terminal). `make docs` makes this table from the tables at
+the end of the lessons. To change an entry, change its lesson.
 
 """
 

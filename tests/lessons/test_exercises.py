@@ -124,9 +124,9 @@ def test_nothing_is_left_behind(answers):
         ("A part ", "a part", "✓ 'a part', as you said."),
         ("true", True, "✓ True, as you said."),
         ("hello", b"hello", "✓ b'hello', as you said."),
-        (1, 2, "✗ 2, not 1 as you said."),
-        (1, True, "✗ True, not 1 as you said."),
-        (None, 0, "✗ 0, not None as you said."),
+        (1, 2, "✗ 2, but you said 1."),
+        (1, True, "✗ True, but you said 1."),
+        (None, 0, "✗ 0, but you said None."),
     ],
 )
 def test_prediction_is_held_against_what_was_measured(guess, value, said):

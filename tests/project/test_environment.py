@@ -22,6 +22,7 @@ MORE = {  # the others, and where they are pinned: beside that set
     "site": "docs/constraints.txt",
     "hub": ".devcontainer/constraints.txt",
     "bench": "benchmarks/constraints.txt",
+    "frameworks": "docs/strangers/constraints.txt",
 }
 NAME_THE_VERSION = {
     "CITATION.cff": r'(?m)^version: "(.*)"$',

@@ -29,7 +29,7 @@ ROOMS = {
     "stages": "conformance run kernel words display zoo",
     "show": "record kernel words display",
     "exercises": "conformance record run kernel words display zoo",
-    "measure": "show record run kernel words",
+    "measure": "show conformance record run kernel words",
 }
 OF_ECHO = {
     "run": {"echo.ring"},
@@ -169,6 +169,18 @@ def test_a_room_says_what_belongs_there_and_what_it_may_import(room):
     assert set(re.findall(r"\w+", said[2].removeprefix("May import "))) == {
         *(ROOMS[room].split() or ["nothing", "of", "the", "lab"])
     }
+
+
+def test_contributing_says_where_each_file_is():
+    """Each in the paragraph of its room."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rooms = dict(
+        re.findall(r"^- \*\*`(\w+)/`\*\*: (.*?)\n(?=\n|- )", text, re.DOTALL | re.MULTILINE)
+    )
+    files = {path for path in LAB if path.parent.parent.name == "lab" and path.stem != "__init__"}
+    assert files
+    missing = [path for path in files if f"`{path.stem}`" not in rooms[path.parent.name]]
+    assert not missing
 
 
 @pytest.mark.parametrize("path", LAB, ids=name_of)

@@ -268,8 +268,8 @@ def test_crash_of_the_server_gives_the_memory_back(io_uring, monkeypatch):
     [
         (errno.EPERM, "a seccomp filter or kernel.io_uring_disabled forbids it"),
         (errno.ENOSYS, "the kernel has none"),
-        (errno.ENOMEM, "the limit of locked memory (ulimit -l) forbids it"),
-        (errno.EINVAL, "the kernel's is older than Linux 5.19"),
+        (errno.ENOMEM, "the limit on locked memory (ulimit -l) is too low"),
+        (errno.EINVAL, "it needs Linux 5.19 or newer"),
     ],
 )
 def test_who_forbids_it_is_told_in_one_line(number, words):

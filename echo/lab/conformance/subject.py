@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from echo.lab.conformance.at_rest import at_rest
 from echo.lab.kernel.processes import ThreadState
 from echo.lab.kernel.sockets import ends_here
+from echo.lab.run.at_rest import at_rest
 from echo.lab.run.clients import reset
 from echo.lab.run.faults import Flood, more_descriptors, renumbered
 from echo.lab.run.process import AT_ONCE, NotAsked
@@ -22,6 +22,7 @@ from echo.lab.run.server import Server
 SOON = 2  # seconds by which anything that works has happened
 REACTED = 2  # seconds by which it has reacted, if it comes to rest at all
 STARVED = 10  # seconds after which who gets no processor has to be judged nevertheless
+DELAYED = 24  # times as long for a process, which others may keep from running
 LATE = 5  # seconds after which we go on without what normally comes at once
 BUFFER = 16 * 1024  # what we ask the kernel to hold in each direction, in bytes
 LONG = 4 * 1024 * 1024  # more than these and any sensible server hold for one client
@@ -100,6 +101,14 @@ class Subject:
             self.server.catch_up()
         self.talkers.append(talker := Talker(self, f"client {len(self.talkers) + 1}"))
         return talker
+
+    def knocks(self) -> None:
+        """A client comes that may be turned away, even before its connect() has returned."""
+        told = len(self.lines)
+        try:
+            self.connect()
+        except Failed:
+            self.lines[told:] = ["another client comes, and is turned away"]
 
     def settle(self, patience: float = 0) -> bool:
         """Wait until it has reacted; if it will not come to rest, something else tells."""
@@ -313,13 +322,15 @@ class Talker:
     def stuffs(self, most: int = 0) -> bytes:
         """Send without reading for as long as the server takes more; return what it took.
 
-        With `most`, no more than that, and no more than makes it owe: it has read all of it.
+        With `most`, no more than that, and no more than makes it owe: it has read all of it,
+        unless it never owes much, as one that waits in send() with a small buffer.
         """
         until_it_owes, most = bool(most), most or self.subject.much
         self.note("sends as much as it can, and reads nothing")
         data = noise(most)
         sent, in_vain = 0, 0.0
-        deadline = time.monotonic() + LATE * max(1, most / LONG)
+        patience = LATE * (DELAYED if self.subject.foreign else 1)  # it is asked after each piece
+        deadline = time.monotonic() + patience * max(1, most / LONG)
         self.sock.settimeout(0.02)
         while sent < most and in_vain < 3 and time.monotonic() < deadline:
             try:
@@ -331,7 +342,10 @@ class Talker:
             except OSError as error:
                 self.subject.fail(f"{self.name} cannot send: {error.strerror or error}")
             if until_it_owes and self.subject.foreign and self.subject.server.owes(self.sock, sent):
-                break
+                held = self.subject.server.kernel_holds(self.sock) or 0
+                if sent - held >= 4 * BUFFER:
+                    break
+                until_it_owes = False  # a FIN opens the window a little, and so little were paid
         self.sock.settimeout(SOON)
         self.sent = sent
         return data[:sent]

@@ -29,7 +29,7 @@ def predicted(guess: Any, value: Any) -> Said:
         guess = value  # 'hello' for b'hello'
     if guess == value and isinstance(guess, bool) == isinstance(value, bool):
         return judged("right", f"{value!r}, as you said.")
-    return judged("wrong", f"{value!r}, not {guess!r} as you said.")
+    return judged("wrong", f"{value!r}, but you said {guess!r}.")
 
 
 def check_function(

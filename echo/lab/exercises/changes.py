@@ -21,7 +21,7 @@ def check_change(server: ModuleType, old: str, new: Any, breaks: str) -> None:
         return
     name = server.__name__.rpartition(".")[2]
     if not isinstance(new, str) or same_line(old, new):
-        same = "That is the line as it stands."
+        same = "That is the line as it was."
         say("open", same if isinstance(new, str) else "A string, please.")
         return
     try:
@@ -54,19 +54,19 @@ def check_repair(name: str, old: Any, new: Any) -> None:
         say("open", "Not attempted yet: replace each ... by a line, as a string.")
         return
     if not (isinstance(old, str) and isinstance(new, str)):
-        say("open", "Two strings, please: the line as it stands, and yours.")
+        say("open", "Two strings, please: the line as it is now, and yours.")
         return
     animal, was, now = zoo.ANIMALS[name], old.strip(), new.strip()
     lines = zoo.load(name).__source__.splitlines()
     found = [line for line in lines if line.strip() == was != ""]
     if len(found) != 1:
-        times = "more than once" if found else "nowhere"
-        say("open", f"{was!r} stands {times} in {name}.py: copy one whole line, as it stands.")
+        what = "more than one line" if found else "not a line"
+        say("open", f"{was!r} is {what} of {name}.py: copy one whole line, exactly as it is there.")
         return
     module = animal.changes[0].module  # they are all in one file
     change = zoo.Change(module, f"\n{found[0]}\n", f"\n{found[0].replace(was, now)}\n")
     if same_line(was, now):
-        say("open", "That is the line as it stands.")
+        say("open", "That is the line as it was.")
         return
     try:
         repaired = zoo.derive(f"your_{name}", animal.server, (*animal.changes, change))
@@ -86,7 +86,7 @@ def is_number(line: Any) -> bool:
 
 
 def not_python(error: SyntaxError) -> str:
-    return f"This is not Python any more: {error.msg} (line {error.lineno})."
+    return f"This is no longer valid Python: {error.msg} (line {error.lineno})."
 
 
 def check_lines(
@@ -108,7 +108,7 @@ def check_lines(
     lines = tuple(int(line) if is_number(line) else line for line in lines)  # '29' for 29
     for line in lines:
         if not isinstance(line, int) or isinstance(line, bool):
-            say("open", f"{line!r} is no number: write 12, without quotes.")
+            say("open", f"{line!r} is not a number: write 12, without quotes.")
             return
         if not 1 <= line <= text.count("\n"):
             say("open", f"{name}.py has no line {line}: it ends with {text.count(chr(10))}.")
@@ -119,11 +119,12 @@ def check_lines(
     ]
     missing = len(blame - set(lines))
     if set(lines) == blame:
-        verdict = f"Right: {'these lines do' if len(blame) > 1 else 'this line does'} it."
+        verdict = f"Right: {'these lines are' if len(blame) > 1 else 'this line is'} to blame."
         say("right", *said, Line("right", f"\n{verdict}"))
         return
     if missing < len(blame):
-        verdict = f"Not yet: {missing_text(missing, blame)}." if missing else "And no other."
+        why = missing_text(missing, blame) if missing else "not all of these lines are to blame"
+        verdict = f"Not yet: {why}."
     elif explained:
         verdict = f'Not yet. "{explained}" shows why.'
     else:

@@ -35,7 +35,7 @@ def check_reader(read: Callable[..., Any]) -> None:
         except Crashed as crash:
             said = str(crash)
         except TimeoutError:
-            said = "a byte has come, and it does not take notice"
+            said = "a byte has arrived, and the reader does not react"
         if said:
             said = said.replace("the server", "the reader")
             say("wrong", f"FAIL  {what}\n\n      {said}")
@@ -52,7 +52,7 @@ def returns(reader: Reader, expected: bytes) -> str:
         return f"expected {expected!r}; it has returned nothing and is {reader.waits()}"
     if reader.crash:
         return reader.crash
-    return "" if reader.result == expected else f"expected {expected!r}, came {reader.result!r}"
+    return "" if reader.result == expected else f"expected {expected!r}, got {reader.result!r}"
 
 
 def a_late_byte(reader: Reader) -> str:
@@ -68,7 +68,7 @@ def sleeps(reader: Reader) -> str:
         return f"the socket is blocking now: the thread is {reader.waits()}"
     asked, where = reader.asked(), reader.waits()
     if "nanosleep" in where:
-        return f"it is {where}, whether a byte comes or not"
+        return f"it is {where}, whether a byte arrives or not"
     if where != "running":
         time.sleep(SILENCE)
         if reader.asked() == asked:
@@ -107,6 +107,6 @@ def the_end(reader: Reader) -> str:
 TRIALS = {
     "returns a byte that comes late": a_late_byte,
     "sleeps until it comes, and leaves the socket non-blocking": sleeps,
-    "waits on if another thread has taken the byte": told_in_vain,
+    "keeps waiting if another thread has taken the byte": told_in_vain,
     'returns b"" at the end': the_end,
 }

@@ -15,7 +15,7 @@ def check_accept(serve: Callable[..., Any], until: str) -> None:
     `until`: the last requirement of the suite that it is put to, as check() takes it.
     """
     if not is_stub(serve) and (fault := not_on_the_ring(serve)):
-        print(f"FAIL  has its clients accepted on the ring\n\n      {fault}")
+        print(f"FAIL  accepts its clients on the ring\n\n      {fault}")
         return
     check(serve, until=until)
 

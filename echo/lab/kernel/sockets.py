@@ -126,7 +126,7 @@ def queues(sock: socket.socket) -> Queues:
     Raises ValueError for another socket: a Unix one, as of socketpair(), has no such numbers.
     """
     if sock.family not in IP:
-        raise ValueError("queues() tells of TCP connections; this is another kind of socket")
+        raise ValueError("queues() works only for TCP connections; this is another kind of socket")
     numbers = []
     for request in (termios.FIONREAD, termios.TIOCOUTQ, 0x894B):  # SIOCOUTQNSD, linux/sockios.h
         answer = fcntl.ioctl(sock, request, bytes(4))
@@ -273,7 +273,7 @@ def interest_list(epoll: Any, **named: Any) -> dict[str, str]:
     else:
         watched = entries(epoll.fileno())
         roles = {one.fileno(): name for name, one in named.items()}
-    found = {roles.get(fd, "somebody else"): flag_names(events) for fd, events in watched.items()}
+    found = {roles.get(fd, "another fd"): flag_names(events) for fd, events in watched.items()}
     return {role: found[role] for role in sorted(found, key=in_order)}
 
 

@@ -1,4 +1,4 @@
 """Puts servers beside each other, and numbers on them.
 
-May import show, record, run, kernel, words.
+May import show, conformance, record, run, kernel, words.
 """

@@ -24,7 +24,7 @@ def is_one_of(*words: str) -> Callable[[str], bool]:
     return lambda word: word in words
 
 
-ASLEEP = Need("idle", is_one_of("asleep"), "it keeps a processor busy while nobody speaks")
+ASLEEP = Need("idle", is_one_of("asleep"), "it keeps a processor busy while no client sends")
 TOGETHER = Need(
     "list",
     lambda word: word != "nobody: one at a time",
@@ -45,7 +45,7 @@ JOBS = {
         Need(
             "threads",
             lambda word: word.isdigit() and int(word) > 1,
-            "its only thread is inside the library, and everybody else waits",
+            "its only thread is inside the library, and all other clients wait",
         ),
     ],
     "tool": [
@@ -70,7 +70,7 @@ def check_choice(**answers: Any) -> None:
     for job, answer in answers.items():
         name = name_given(answer)
         if name not in SERVERS:
-            print(f"{job:8} {answer!r} is none of our servers: {', '.join(SERVERS)}")
+            print(f"{job:8} {answer!r} is not one of our servers: {', '.join(SERVERS)}")
             continue
         reason = objection(job, name)
         right += reason is None

@@ -23,9 +23,10 @@ from echo.lab.measure import apart
 from echo.lab.measure.ordeal import functions
 from echo.lab.record.calls import WAITS
 from echo.lab.record.tape import Tape
+from echo.lab.run.at_rest import at_work
 from echo.lab.run.clients import reset
 from echo.lab.run.faults import more_descriptors, renumbered
-from echo.lab.run.rest import ACCEPTANCE, at_work, settle_patiently
+from echo.lab.run.rest import ACCEPTANCE, settle_patiently
 from echo.lab.run.server import Server, name_of, start
 from echo.lab.run.threads import Crashed
 from echo.lab.show.tables import (
@@ -199,7 +200,7 @@ def keeper(tape: Tape, busy: bool) -> str:
         named = any(role.startswith("client") for asked in lists for role in asked)
         return "the program, in every call" if named else "the kernel"
     if busy:
-        return "nobody: it asks everybody"
+        return "nobody: it asks every client"
     waited_for = {
         role
         for _, role in tape.unfinished.values()

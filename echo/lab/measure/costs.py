@@ -76,11 +76,11 @@ def curve(*calls: str, ready: bool = False, up_to: int | None = None) -> Curve:
     RuntimeError where fewer than 30 can be had.
     """
     if unknown := set(calls) - set(CALLS):
-        raise ValueError(f"no wait of ours: {sorted(unknown)}; there are {', '.join(CALLS)}")
+        raise ValueError(f"no such wait: {sorted(unknown)}; there are {', '.join(CALLS)}")
     if up_to is None:
         up_to = 1000 if ready else 10_000
     if up_to < 100:
-        raise ValueError("fewer than 100 descriptors have no shape")
+        raise ValueError("with fewer than 100 descriptors the curve has no shape")
     order = {"calls": calls or CALLS, "ready": ready, "sizes": sizes_up_to(up_to)}
     code = f"from echo.lab.measure.costs import gauge; gauge({json.dumps(order)!r})"
     done = subprocess.run(python(code), stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -113,7 +113,7 @@ def memory(*servers: str, clients: int = 1000) -> Curve:
     holds one client at a time, ValueError for fewer than 100 clients.
     """
     if clients < 100:
-        raise ValueError("fewer than 100 clients are lost in what a process needs anyway")
+        raise ValueError("what fewer than 100 clients need is lost in what a process needs anyway")
     costs = {}
     with more_descriptors(clients + 4 * SPARE):
         room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE

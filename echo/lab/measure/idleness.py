@@ -6,13 +6,12 @@ with crowd(server, 300):
 
 import time
 
-from echo.lab.run.rest import settle_patiently
-from echo.lab.run.server import Server
+from echo.lab.run.rest import Restless, settle_patiently
 
 TRIES = 5
 
 
-def wake_ups(server: Server, seconds: float = 0.5) -> int:
+def wake_ups(server: Restless, seconds: float = 0.5) -> int:
     """How often the server's threads have gone to sleep again within so many seconds.
 
     Whoever is woken goes to sleep again (proc(5), voluntary_ctxt_switches).  A signal that stops

@@ -27,9 +27,10 @@ from typing import Any, NamedTuple
 from echo.lab.kernel import sockets
 from echo.lab.kernel.sockets import tcp_info
 from echo.lab.measure import apart
+from echo.lab.run.at_rest import GIVES_UP, LOOKS, at_work
 from echo.lab.run.clients import reset
 from echo.lab.run.faults import Flood
-from echo.lab.run.rest import GIVES_UP, LOOKS, at_work, settle
+from echo.lab.run.rest import settle
 from echo.lab.run.server import Server, name_of, start
 from echo.lab.show.tables import (
     Table,
@@ -63,7 +64,7 @@ class Trial(NamedTuple):
 QUESTIONS = {
     "served": "Is another client served meanwhile?",
     "server": "Is the server asleep or busy meanwhile?",
-    "holds": "How much of that client's data does the server hold?",
+    "holds": "How much of what the bad client sends does the server hold?",
 }
 ORDEAL_WARNED = {"stalls", "crashes", "busy", "ended", "everything"}
 
@@ -306,7 +307,7 @@ def half_closer(bench: Bench) -> Iterator[None]:
 
 @contextlib.contextmanager
 def resetter(bench: Bench) -> Iterator[None]:
-    """Says something, and resets the connection instead of reading the answer."""
+    """Sends something, and resets the connection instead of reading the answer."""
     sock = bench.connect()
     with contextlib.suppress(OSError):
         sock.send(b"hello")
@@ -318,7 +319,7 @@ def resetter(bench: Bench) -> Iterator[None]:
 
 @contextlib.contextmanager
 def flooder(bench: Bench) -> Iterator[None]:
-    """Always has more to say, and reads as fast."""
+    """Always has more to send, and reads just as fast."""
     server = bench.server
     with server.flood() as flood:
         bench.flood = flood
@@ -334,7 +335,7 @@ def flooder(bench: Bench) -> Iterator[None]:
 
 @contextlib.contextmanager
 def frozen(bench: Bench) -> Iterator[None]:
-    """A process that said something and was stopped: its kernel takes the answer."""
+    """A process that sent something and was stopped; its kernel still takes the answer."""
     with bench.frozen.client(bench.server.address[1]):
         bench.find_end()
         bench.settle()
@@ -375,7 +376,7 @@ for line in sys.stdin:
         deadline = time.monotonic() + GIVES_UP
         while not self.stopped():
             if time.monotonic() > deadline:
-                raise RuntimeError("the client that was to be frozen never came so far")
+                raise RuntimeError("the client that was to be stopped never got that far")
             time.sleep(0.001)
         try:
             yield

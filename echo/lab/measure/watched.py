@@ -96,7 +96,7 @@ def watched(*names: str) -> Watchers:
     """
     for name in names:
         if name not in WATCHABLE:
-            raise ValueError(f"no {name!r} to be watched, but {', '.join(WATCHABLE)}")
+            raise ValueError(f"cannot watch {name!r}, only {', '.join(WATCHABLE)}")
     rows, notes = {}, ""
     for name in names:
         program = WATCHABLE[name]

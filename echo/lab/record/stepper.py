@@ -351,7 +351,7 @@ class Stepper(Tape):
             yield from list_entry("ready", ["the call will fail"])
         elif look.returns and edge:
             yield from list_entry(
-                "ready", ["somebody: an edge has come, epoll_wait will say whose"]
+                "ready", ["one at least: an edge has come, epoll_wait will say which"]
             )
         else:
             yield from list_entry("ready", self._reasons(look.ready, look))
@@ -360,7 +360,7 @@ class Stepper(Tape):
     def _reasons(self, ready: dict[str, int], look: Look) -> list[str]:
         """Who is ready, for what, and why."""
         if not ready:
-            return ["nobody" if look.asked.timeout != 0 else "nobody, but with timeout 0 it turns"]
+            return ["none" if look.asked.timeout != 0 else "none, but its timeout is 0"]
         return [
             f"{role} {flag_names(ready[role])}{reason(role, ready[role], look.states.get(role))}"
             for role in sorted(ready, key=in_order)
@@ -374,9 +374,7 @@ class Stepper(Tape):
             return f"{what}: {server.crash}"
         if server.ended or server.stopping:
             return f"{what}: the {server.name} server has been stopped"
-        return (
-            f"{what}: the {server.name} server is at no wait with a gate, but {server.where_is()}"
-        )
+        return f"{what}: the {server.name} server has not stopped at a gate: {server.where_is()}"
 
 
 def polled(fd: int, events: int) -> int:
@@ -437,7 +435,7 @@ def listed_lines(interest: dict[str, int]) -> str:
             told.append(f"{first} to {last} {events}")
         else:
             told += [f"{role} {events}" for role in dict.fromkeys((first, last))]
-    return ", ".join(told) or "nobody"
+    return ", ".join(told) or "none"
 
 
 def became(was: int, now: int) -> str:

@@ -58,15 +58,16 @@ class Tape(list[Call]):
         lines = [str(call) for call in calls]
         if len(lines) > self.WHOLE:
             between = slice(self.ENDS, len(lines) - self.ENDS)
-            left_out = f"... {len(calls[between])} calls, not printed: tape[10:50] are some of them"
+            count = len(calls[between])
+            left_out = f"... {count} calls are not printed; tape[10:50] shows some of them"
             lines[between] = [left_out]
         if self.missed:
-            lines.append(f"... and {self.missed} calls more, not kept")
+            lines.append(f"... and {self.missed} more calls, not kept")
         lines += self._inside()
         if not lines:
             return "(no call yet)"
         if not self.waited:
-            lines.append("(no wait among them: it never sleeps, or by means that are not recorded)")
+            lines.append("(no wait among them: it never sleeps, or in calls that are not recorded)")
         return "\n".join(lines)
 
     def __repr__(self) -> str:

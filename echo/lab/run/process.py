@@ -47,6 +47,7 @@ PAUSE = 0.004  # so many seconds apart
 COMPUTES = 0.1  # seconds of processor time in which who has something to move moves it,
 WAKES = 10  # or so many times that it wakes up for it
 PORTS = range(10_000, 32_768)  # the kernel gives none of these to a client (ip_local_port_range)
+ACKNOWLEDGED = 0.2  # seconds after which it is, TCP_DELACK_MAX (include/net/tcp.h)
 AT_ONCE = 4  # clients that any queue takes: socketserver's has 5 places
 SPARE_PLACES = 64  # descriptors by which there is room again: some servers take five for one client
 NO_DUMPS = {"ERL_CRASH_DUMP": os.devnull}  # nothing is left in the caller's folder
@@ -296,12 +297,17 @@ class Process:
     def owes(self, client: socket.socket, sent: int) -> bool:
         """Whether it has read, when it comes to rest, what it cannot give back to the kernel.
 
-        What a client has sent lies in four queues of the kernel, or else in the server.
+        What a client has sent lies in four queues of the kernel, or else in the server.  The
+        client's kernel may be late with an acknowledgement, and then there is room again.
         """
-        with contextlib.suppress(TimeoutError):
-            self.settle()
-        held = self.kernel_holds(client)
-        return held is not None and sent > held
+        for pause in (0.0, ACKNOWLEDGED):
+            time.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                self.settle()
+            held = self.kernel_holds(client)
+            if held is None or sent <= held:
+                return False
+        return True
 
     def kernel_holds(self, client: socket.socket) -> int | None:
         """Bytes of this connection that the kernel has, in either direction; None: it has ended."""

@@ -33,7 +33,7 @@ def lanes(moments: Iterable[tuple[str, Seen]]) -> Shown:
     """
     table = [(moment, list(seen)) for moment, seen in moments]
     if not table:
-        raise ValueError("lanes are shown of at least one moment")
+        raise ValueError("lanes() needs at least one moment")
     names = list(dict.fromkeys(end for _, seen in table for end, _ in seen))
     names.sort(key=["server", "this end", "client", "other end"].index)
     columns = {
@@ -116,7 +116,7 @@ def places(moments: Iterable[tuple[str, Mapping[str, int]]]) -> Shown:
     """
     table = [(moment, dict(held)) for moment, held in moments]
     if not table:
-        raise ValueError("places are shown of at least one moment")
+        raise ValueError("places() needs at least one moment")
     total = sum(table[0][1].values())
     for moment, held in table:
         if sum(held.values()) != total:

@@ -11,7 +11,7 @@ from echo.lab.display import Shown, image, light
 GROWS, FLAT = 0.5, 0.2  # slopes above and below
 Points = dict[int, float]  # number of descriptors or clients -> what was measured
 
-WAIT = "What one wait costs beside descriptors {}, in microseconds; both axes are logarithmic."
+WAIT = "What one wait costs, in microseconds, with descriptors {}; both axes are logarithmic."
 
 # What this module has measured on one machine: of each number the smallest of two dozen runs, of
 # memory of three.  The machine was at work beside it; with 10 000 descriptors that takes the

@@ -35,7 +35,7 @@ class Kept(NamedTuple):
     def words(self) -> str:
         return (
             f"the program keeps {entry_count(self.asked)}, "
-            f"{self.call} hands over {self.asked or 'none'} and names {self.named or 'none'}, "
+            f"{self.call} hands over {self.asked or 'none'} and reports {self.named or 'none'}, "
             f"the kernel keeps {entry_count(self.kernel)}"
         )
 
@@ -60,7 +60,7 @@ def lists(**tapes: Any) -> Drawing:
 def kept(name: str, tape: Any) -> Kept:
     call = next((call for call in tape if call.name in LISTING_WAITS), None)
     if call is None:
-        raise ValueError(f"nobody waits on the tape {name!r}")
+        raise ValueError(f"the tape {name!r} has no wait")
     asked, named = (
         len(held) if isinstance(held, dict) else 0 for held in (call.asked, call.answer)
     )
@@ -108,5 +108,5 @@ def arrows(sheet: Sheet, left: float, top: float, bottom: float, one: Kept) -> N
         sheet.line(up, bottom - 4, up, top + 6, "ink", 2)
         for side in (-3, 3):
             sheet.line(up, top + 3, up + side, top + 9, "ink", 1.5)
-    sheet.text(up + 8, middle - 4, "names")
+    sheet.text(up + 8, middle - 4, "reports")
     sheet.text(up + 8, middle + 9, entry_count(one.named))

@@ -318,7 +318,7 @@ def legend_of(steps: list[Step]) -> list[tuple[str, str]]:
         for key, text, used in (
             ("wait", "can sleep", any(step.kind == "wait" for step in steps)),
             ("work", "works", any(step.kind == "work" for step in steps)),
-            ("vain", "in vain: EAGAIN", any(step.kind == "vain" for step in steps)),
+            ("vain", "failed: EAGAIN", any(step.kind == "vain" for step in steps)),
             ("R", "answer: readable", "R" in letters),
             ("W", "answer: writable", "W" in letters),
             ("!", "answer: something else", "!" in letters),

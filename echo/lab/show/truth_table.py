@@ -16,7 +16,7 @@ from echo.lab.kernel.poll import ASKED, NONE, UNASKED, names
 from echo.lab.show.tables import Cell, table_html
 from echo.lab.words import amount
 
-GROUPS = {"told if asked for": (ASKED, "work"), "told unasked": (UNASKED, "wait")}
+GROUPS = {"reported if asked for": (ASKED, "work"), "reported unasked": (UNASKED, "wait")}
 
 
 def truth_table(rows: Mapping[str, Any]) -> Shown:
@@ -31,7 +31,7 @@ def truth_table(rows: Mapping[str, Any]) -> Shown:
     table = {state: names(answer) for state, answer in rows.items()}
     for state, answer in table.items():
         if unknown := answer - {*ASKED, *UNASKED}:
-            raise ValueError(f"{state}: {', '.join(sorted(unknown))} is no flag of poll()")
+            raise ValueError(f"{state}: {', '.join(sorted(unknown))} is not a flag of poll()")
     states = amount(len(table), "state")
     summary = f"What poll() says in {states}, when it is asked for {', '.join(ASKED)}."
     wide = max(map(len, table)) + 1

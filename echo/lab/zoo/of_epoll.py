@@ -80,7 +80,7 @@ EPOLL: dict[str, Animal] = {
         except OSError as error:
             if error.errno not in (errno.EMFILE, errno.ENFILE) or listener not in spares:
                 raise
-            del spares[listener]  # it says EMFILE even when nobody waits: find out
+            del spares[listener]  # EMFILE comes even if the queue is empty: find out
             continue
 """,
                 "",
@@ -96,7 +96,7 @@ EPOLL: dict[str, Animal] = {
             Change(
                 "accept",
                 """\
-            del spares[listener]  # it says EMFILE even when nobody waits: find out
+            del spares[listener]  # EMFILE comes even if the queue is empty: find out
             continue
 """,
                 """\
@@ -117,16 +117,16 @@ EPOLL: dict[str, Animal] = {
             Change(
                 "accept",
                 """\
-            del spares[listener]  # it says EMFILE even when nobody waits: find out
+            del spares[listener]  # EMFILE comes even if the queue is empty: find out
             continue
 """,
                 """\
-            time.sleep(0.1)  # perhaps somebody leaves
+            time.sleep(0.1)  # perhaps a client leaves
             raise BlockingIOError from None
 """,
             ),
         ),
-        fault=("time.sleep(0.1)  # perhaps somebody leaves\n",),
+        fault=("time.sleep(0.1)  # perhaps a client leaves\n",),
     ),
 }
 

@@ -71,6 +71,63 @@ def test_who_never_holds_such_a_descriptor_is_not_asked(write):
     assert verdict(one, f"{PYTHON} {write(POOL)} {{port}}") == "-"
 
 
+THREADS = """
+    import socket, sys, threading
+
+    def echo(sock):
+        with sock:
+            while data := sock.recv(8192):
+                sock.sendall(data)
+
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=100)
+    while True:
+        threading.Thread(target=echo, args=[listener.accept()[0]], daemon=True).start()
+    """
+
+
+@pytest.mark.timing
+@pytest.mark.usefixtures("nobody_is_left")
+@pytest.mark.parametrize("name", ["loses nothing when the client reads late",
+                                  "finishes its answer to a half closed client",
+                                  "sleeps while a half closed client does not read"])  # fmt: skip
+def test_who_waits_in_send_with_a_small_buffer_is_made_to_owe(write, name):
+    """A FIN opens the client's window a little, and the kernel takes 8 KiB back."""
+    assert verdict(up_to(name)[-1], f"{PYTHON} {write(THREADS)} {{port}}") == "yes"
+
+
+TURNS_AWAY = """
+    import selectors, socket, sys
+    selector = selectors.DefaultSelector()
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+    selector.register(listener, selectors.EVENT_READ)
+    while True:
+        for key, _ in selector.select():
+            try:
+                if key.fileobj is listener:
+                    selector.register(listener.accept()[0], selectors.EVENT_READ)
+                    continue
+                key.fileobj.sendall(data := key.fileobj.recv(65536))
+            except OSError:
+                data = b""
+            if not data:
+                selector.unregister(key.fileobj)
+                key.fileobj.close()
+    """
+
+
+@pytest.mark.timing
+@pytest.mark.usefixtures("nobody_is_left")
+def test_client_that_is_turned_away_early_or_late_makes_no_difference(write):
+    """The server closes its listener: the reset comes before or after connect() has returned.
+
+    It sleeps then, and takes nobody any more: each is said by the requirement that asks for it.
+    """
+    command = f"{PYTHON} {write(TURNS_AWAY)} {{port}}"
+    for _ in range(5):
+        assert verdict(up_to("sleeps when descriptors have run out")[-1], command) == "yes"
+        assert verdict(up_to("goes on when descriptors run out")[-1], command) == "no"
+
+
 def test_listener_of_ipv6_alone_is_no_server_of_127_0_0_1():
     """Nobody could connect, whatever is asked of it: so nothing is."""
     with pytest.raises(Unusable, match=r"does not listen on port \d+ of 127.0.0.1 but on another"):

@@ -27,10 +27,10 @@ def test_what_is_still_wrong_is_shown(capsys):
     [
         (..., IF, "Not attempted yet: replace each ... by a line, as a string."),
         (ELIF, ..., "Not attempted yet: replace each ... by a line, as a string."),
-        (31, IF, "Two strings, please: the line as it stands, and yours."),
-        ("elif event", IF, "'elif event' stands nowhere in uses_elif.py: "),
-        ("", IF, "'' stands nowhere in uses_elif.py: "),
-        ("while True:", "while True", "This is not Python any more: expected ':' (line "),
+        (31, IF, "Two strings, please: the line as it is now, and yours."),
+        ("elif event", IF, "'elif event' is not a line of uses_elif.py: "),
+        ("", IF, "'' is not a line of uses_elif.py: "),
+        ("while True:", "while True", "This is no longer valid Python: expected ':' (line "),
     ],
 )
 def test_no_answer_yet(old, new, said, capsys):
@@ -40,4 +40,4 @@ def test_no_answer_yet(old, new, said, capsys):
 
 def test_a_line_that_stands_twice(capsys):
     check_repair("drops_the_gone", "writing.discard(fd)", "pass")
-    assert "stands more than once in drops_the_gone.py" in capsys.readouterr().out
+    assert "is more than one line of drops_the_gone.py" in capsys.readouterr().out

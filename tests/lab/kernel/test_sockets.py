@@ -135,7 +135,7 @@ class TestQueues:
 
     def test_another_kind_of_socket_is_told_in_a_sentence(self):
         ours, theirs = socket.socketpair()
-        with ours, theirs, pytest.raises(ValueError, match="tells of TCP connections"):
+        with ours, theirs, pytest.raises(ValueError, match="works only for TCP connections"):
             queues(ours)
 
     def test_clients_that_wait_to_be_accepted(self, listener, closing):
@@ -167,7 +167,7 @@ class TestInterestList:
         assert interest_list(epoll) == {}
         epoll.register(client, select.EPOLLOUT | select.EPOLLONESHOT)
         epoll.register(conn, select.EPOLLIN)
-        assert interest_list(epoll, a=client) == {"a": "OUT|ONESHOT", "somebody else": "IN"}
+        assert interest_list(epoll, a=client) == {"a": "OUT|ONESHOT", "another fd": "IN"}
 
     def test_a_server_without_one(self):
         none = pytest.raises(ValueError, match="the poll server has no epoll instance")

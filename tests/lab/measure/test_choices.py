@@ -38,7 +38,7 @@ def test_each_is_told(capsys):
     assert lines[0].startswith("chat     select: no, it cannot serve a client whose descriptor is")
     assert lines[0].endswith('("high": closed)')
     assert lines[1] == "reports  threaded: suits"
-    assert lines[2].startswith("tool     7 is none of our servers: blocking, coroutine, ")
+    assert lines[2].startswith("tool     7 is not one of our servers: blocking, coroutine, ")
     assert lines[4].startswith("1 of 3 so far.")
 
 

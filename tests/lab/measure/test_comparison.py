@@ -19,7 +19,7 @@ ROWS = {
     "blocking": ["1", "nobody: one at a time", "2", "flat", "served", "asleep"],
     "threaded": ["11", "nobody: a thread each", "2", "flat", "served", "asleep"],
     "nonblocking": [
-        *("1", "nobody: it asks everybody", "without end", "never waits", "served", "busy"),
+        *("1", "nobody: it asks every client", "without end", "never waits", "served", "busy"),
     ],
     "select": ["1", "the program, in every call", "3", "grows", "closed", "asleep"],
     "poll": ["1", "the program, in every call", "3", "grows", "served", "asleep"],
@@ -88,7 +88,7 @@ class TestShown:
 
     def test_a_word_can_be_predicted_before_it_is_shown(self, table):
         said = predicted("grows", table.row("epoll")["one wait"])
-        assert said == "✗ 'flat', not 'grows' as you said."
+        assert said == "✗ 'flat', but you said 'grows'."
         with pytest.raises(KeyError, match="no 'kqueue' in the table"):
             table.row("kqueue")
 

@@ -58,7 +58,7 @@ def test_a_program_that_is_missing_is_recorded(monkeypatch):
 
 
 def test_an_unknown_name_is_answered_with_a_list():
-    with pytest.raises(ValueError, match="no 'apache' to be watched, but epoll_server, "):
+    with pytest.raises(ValueError, match="cannot watch 'apache', only epoll_server, "):
         watched("apache")
 
 

@@ -197,7 +197,7 @@ class TestCheckReader:
                     pass
 
         check_reader(greedy)
-        assert "expected b'!', came b'!?'" in capsys.readouterr().out
+        assert "expected b'!', got b'!?'" in capsys.readouterr().out
 
     def test_a_time_limit_is_no_hint_to_distrust(self, capsys):
         """Python's recv() with a timeout polls and reads; nobody can be held between the two."""

@@ -34,7 +34,7 @@ def test_shows_a_turn_whole(stepped):
     assert str(stepper.step()) == (
         "no turn: nothing is ready, pselect6 would sleep\n"
         "interest    listener IN, client 1 IN\n"
-        "ready       nobody\n"
+        "ready       none\n"
         "bytes       unread in the kernel   unsent in the server\n"
         "client 1    0                      0"
     )
@@ -99,7 +99,7 @@ def test_edge_triggered_loop_that_polls_turns_though_nothing_is_ready(stepped):
     assert "an edge has come" in line(stepper.look(), "ready")
     assert line(stepper.step(), "next") == "epoll_wait(), with timeout 0"
     turn = stepper.step()
-    assert line(turn, "ready") == "nobody, but with timeout 0 it turns"
+    assert line(turn, "ready") == "none, but its timeout is 0"
     assert calls(turn) == ["epoll_wait() = []", "recvfrom(client 1) = EAGAIN"]
     assert not stepper.step().turned
 
@@ -242,7 +242,7 @@ def test_turn_that_sleeps_is_told_and_goes_on(stepped):
     stepper, server = stepped(serve_in(BLOCKS))
     client = server.connect()
     turn = stepper.step()
-    where = "at no wait with a gate, but asleep in recvfrom, waiting for client 1"
+    where = "has not stopped at a gate: asleep in recvfrom, waiting for client 1"
     assert line(turn, "then").endswith(where)
     assert str(stepper.step()).startswith("no turn: ")
     client.send(b"hello")
@@ -253,7 +253,7 @@ def test_turn_that_sleeps_is_told_and_goes_on(stepped):
 def test_server_without_such_a_wait_is_named(stepped):
     stepper, _ = stepped("blocking")
     assert str(stepper.step()).endswith(
-        "the blocking server is at no wait with a gate, but asleep in accept4"
+        "the blocking server has not stopped at a gate: asleep in accept4"
     )
 
 

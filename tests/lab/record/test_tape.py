@@ -240,7 +240,7 @@ def test_tape_has_an_end(monkeypatch):
     monkeypatch.setattr(Tape, "MOST", 5)
     tape = conversation(select_server.serve)
     assert len(tape) == 5
-    assert str(tape).splitlines()[-1] == "... and 16 calls more, not kept"
+    assert str(tape).splitlines()[-1] == "... and 16 more calls, not kept"
 
 
 def test_long_tape_is_printed_with_its_ends(monkeypatch):
@@ -252,7 +252,7 @@ def test_long_tape_is_printed_with_its_ends(monkeypatch):
     assert len(whole) == 21
     monkeypatch.setattr(Tape, "WHOLE", 20)
     monkeypatch.setattr(Tape, "ENDS", 3)
-    left_out = "... 15 calls, not printed: tape[10:50] are some of them"
+    left_out = "... 15 calls are not printed; tape[10:50] shows some of them"
     assert str(tape).splitlines() == [*whole[:3], left_out, *whole[-3:]]
 
 

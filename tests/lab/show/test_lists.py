@@ -30,8 +30,8 @@ def test_says_who_keeps_the_list(tape_of):
     shown = lists(
         select=tape_of(select_server), poll=tape_of(poll_server), epoll=tape_of(epoll_server)
     )
-    by_the_kernel = "epoll_wait hands over none and names 1, the kernel keeps 5 entries"
-    in_every_call = "hands over 5 and names 1, the kernel keeps none"
+    by_the_kernel = "epoll_wait hands over none and reports 1, the kernel keeps 5 entries"
+    in_every_call = "hands over 5 and reports 1, the kernel keeps none"
     assert str(shown).splitlines() == [
         "Who keeps the list, and what one wait passes.",
         f"select: the program keeps 5 entries, pselect6 {in_every_call}",
@@ -54,7 +54,7 @@ def test_draws_the_same_bytes_again(tape_of):
 
 def test_needs_a_wait(tape_of):
     """A blocking server has no list."""
-    with pytest.raises(ValueError, match="nobody waits on the tape 'blocking'"):
+    with pytest.raises(ValueError, match="the tape 'blocking' has no wait"):
         lists(blocking=tape_of(blocking_server, 1))
     with pytest.raises(TypeError, match="needs a Tape by name"):
         lists()

@@ -23,7 +23,7 @@ class TestTable:
         """Each flag that was set stands in its column; those that come unasked look otherwise."""
         markup = truth_table(self.ROWS).markup
         groups, heads, *rows = rows_of(markup)
-        assert groups == ["", "told if asked for", "told unasked"]
+        assert groups == ["", "reported if asked for", "reported unasked"]
         assert heads == ["", *ASKED, *UNASKED]
         assert {state: [word for word in words if word != "-"] for state, *words in rows} == {
             "idle": ["OUT"],
@@ -39,5 +39,5 @@ class TestTable:
     def test_nonsense_is_refused_in_words(self):
         with pytest.raises(TypeError, match="needs rows"):
             truth_table({})
-        with pytest.raises(ValueError, match="gone: LEFT is no flag"):
+        with pytest.raises(ValueError, match="gone: LEFT is not a flag"):
             truth_table({"gone": "LEFT"})

@@ -102,7 +102,7 @@ def read(conn):
         except BlockingIOError:
             time.sleep(0.01)
 """,
-            "it is asleep in clock_nanosleep, whether a byte comes or not",
+            "it is asleep in clock_nanosleep, whether a byte arrives or not",
         ),
         (
             """
@@ -122,7 +122,7 @@ def read(conn):
         except BlockingIOError:
             pass
 """,
-            "expected b'!', came b'!?'",
+            "expected b'!', got b'!?'",
         ),
         (
             """

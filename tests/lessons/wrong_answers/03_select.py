@@ -157,7 +157,7 @@ new = "if conn.unsent:"
 old = "if wanted & WRITE:"
 new = "if wanted & WRITE:"
 """,
-            "That is the line as it stands.",
+            "That is the line as it was.",
         ),
     ],
     3: [

@@ -195,7 +195,7 @@ new = "elif event & (select.POLLHUP | select.POLLRDHUP):"
 old = "elif event & WRITE"
 new = "if event & WRITE"
 """,
-            "'elif event & WRITE' stands nowhere in uses_elif.py: copy one whole line",
+            "'elif event & WRITE' is not a line of uses_elif.py: copy one whole line",
         ),
     ],
     3: [

@@ -275,7 +275,7 @@ new = ""
             """
 new = "pass"
 """,
-            "This is not Python any more",
+            "This is no longer valid Python",
         ),
         (
             """

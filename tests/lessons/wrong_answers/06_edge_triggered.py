@@ -168,7 +168,7 @@ new = "elif not conn.unsent:"
 old = "ready.remove(fd)"
 new = "pass"
 """,
-            "'ready.remove(fd)' stands more than once in reads_once.py",
+            "'ready.remove(fd)' is more than one line of reads_once.py",
         ),
     ],
     2: [
@@ -189,7 +189,7 @@ new = "pass"
     3: [
         (f"stops_too_early = {WAITS}", f"no   line {WAITS}: "),
         (f"stops_too_early = {ACCEPTS}", f"no   line {ACCEPTS}: for conn in accept_all(listener):"),
-        ('stops_too_early = "break"', "'break' is no number: write 12, without quotes."),
+        ('stops_too_early = "break"', "'break' is not a number: write 12, without quotes."),
         ("stops_too_early = 99", "accepts_one.py has no line 99"),
     ],
 }

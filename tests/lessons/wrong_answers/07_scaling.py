@@ -64,7 +64,7 @@ WRONG = {
         (REPAIR.format("listener.close(); raise"), "FAIL  goes on when descriptors run out"),
         (
             'old = "raise BlockingIOError"\nnew = "continue"',
-            "'raise BlockingIOError' stands nowhere in spins_without_descriptors.py",
+            "'raise BlockingIOError' is not a line of spins_without_descriptors.py",
         ),
     ],
     2: [
@@ -99,7 +99,7 @@ WRONG = {
         ),
         (
             CHOICE.format("epoll", "epoll", "select"),
-            "reports  epoll: no, its only thread is inside the library, and everybody else waits",
+            "reports  epoll: no, its only thread is inside the library, and all other clients wait",
         ),
         (
             CHOICE.format("epoll", "threaded", "poll"),
@@ -107,7 +107,7 @@ WRONG = {
         ),
         (
             CHOICE.format("epol", "threaded", "nonblocking"),
-            "'epol' is none of our servers: blocking, ",
+            "'epol' is not one of our servers: blocking, ",
         ),
     ],
 }

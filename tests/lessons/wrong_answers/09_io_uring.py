@@ -109,7 +109,7 @@ WRONG = {
 old = "{LINE}"
 new = "memory[conn.fileno()] = buffer  # for all"
 """,
-            "That is the line as it stands.",
+            "That is the line as it was.",
         ),
         (
             f"""
@@ -123,7 +123,7 @@ new = "memory[conn.fileno()] = bytearray(RECV_SIZE)"
 old = "buffer = None"
 new = "buffer = None"
 """,
-            "stands nowhere in one_buffer.py: copy one whole line, as it stands.",
+            "is not a line of one_buffer.py: copy one whole line, exactly as it is there.",
         ),
         (
             """

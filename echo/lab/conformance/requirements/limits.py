@@ -105,7 +105,7 @@ def goes_on_when_descriptors_run_out(server: Subject) -> None:
         client.says(b"hello")
         client.hears(b"hello")
     server.run_out_of_descriptors()
-    server.connect()
+    server.knocks()
     server.wait(server.refused)
     server.settle()
     for client in clients:
@@ -139,7 +139,7 @@ def sleeps_when_descriptors_have_run_out(server: Subject) -> None:
     client.says(b"hello")
     client.hears(b"hello")
     server.run_out_of_descriptors()
-    server.connect()
+    server.knocks()
     server.wait(server.refused)
     server.expect_asleep()
     client.finishes()  # and stays open, see above
