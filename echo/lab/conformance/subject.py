@@ -405,7 +405,7 @@ BLANKS = bytes.maketrans(bytes(range(128, 192)), b" \t\r\n" * 16)
 
 
 def noise(count: int) -> bytes:
-    """Bytes of which none can be missing unnoticed; a quarter are blanks, which some code strips."""
+    """Bytes of which none can be missing unnoticed; a quarter are blanks, to catch strip()."""
     some = os.urandom(min(count, LONG - 1))  # no power of two: a block too few is seen
     some = some.translate(BLANKS)
     return (some * (count // len(some) + 1))[:count]
