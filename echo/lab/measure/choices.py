@@ -55,7 +55,7 @@ JOBS = {
     ],
 }
 ELSEWHERE = {
-    "poll": "Windows has no poll()",
+    "poll": "Python has no poll() on Windows",
     "epoll": "it needs Linux",
 }  # what NEEDS says, in words
 TIRED = {"sigio": "after each signal it asks every client: one call or more for each"}

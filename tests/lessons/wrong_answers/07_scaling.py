@@ -117,7 +117,7 @@ WRONG = {
         ),
         (
             CHOICE.format("epoll", "threaded", "poll"),
-            "tool     poll: no, it does not run on every system: Windows has no poll()",
+            "tool     poll: no, it does not run on every system: Python has no poll() on Windows",
         ),
         (
             CHOICE.format("epol", "threaded", "nonblocking"),
