@@ -38,7 +38,7 @@ class Connection:
         """Give back what fits in the kernel's buffer.  False if nothing did."""
         try:
             count = self.sock.send(self.unsent)
-            self.unsent = self.unsent[count:]  # as in sent(); usually nothing is left
+            self.unsent = self.unsent[count:]  # usually nothing is left
         except BlockingIOError:
             return False
         except OSError:

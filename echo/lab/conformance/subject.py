@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from echo.lab.conformance.at_rest import at_rest
 from echo.lab.kernel.processes import ThreadState
 from echo.lab.kernel.sockets import ends_here
+from echo.lab.run.at_rest import at_rest
 from echo.lab.run.clients import reset
 from echo.lab.run.faults import Flood, more_descriptors, renumbered
 from echo.lab.run.process import AT_ONCE, NotAsked
@@ -22,7 +22,7 @@ from echo.lab.run.server import Server
 SOON = 2  # seconds by which anything that works has happened
 REACTED = 2  # seconds by which it has reacted, if it comes to rest at all
 STARVED = 10  # seconds after which who gets no processor has to be judged nevertheless
-BUSY = 6  # times as long for a process that others keep from running
+DELAYED = 24  # times as long for a process, which others may keep from running
 LATE = 5  # seconds after which we go on without what normally comes at once
 BUFFER = 16 * 1024  # what we ask the kernel to hold in each direction, in bytes
 LONG = 4 * 1024 * 1024  # more than these and any sensible server hold for one client
@@ -329,7 +329,7 @@ class Talker:
         self.note("sends as much as it can, and reads nothing")
         data = noise(most)
         sent, in_vain = 0, 0.0
-        patience = LATE * (BUSY if self.subject.foreign else 1)  # it is asked after each piece
+        patience = LATE * (DELAYED if self.subject.foreign else 1)  # it is asked after each piece
         deadline = time.monotonic() + patience * max(1, most / LONG)
         self.sock.settimeout(0.02)
         while sent < most and in_vain < 3 and time.monotonic() < deadline:

@@ -23,9 +23,10 @@ from echo.lab.measure import apart
 from echo.lab.measure.ordeal import functions
 from echo.lab.record.calls import WAITS
 from echo.lab.record.tape import Tape
+from echo.lab.run.at_rest import at_work
 from echo.lab.run.clients import reset
 from echo.lab.run.faults import more_descriptors, renumbered
-from echo.lab.run.rest import ACCEPTANCE, at_work, settle_patiently
+from echo.lab.run.rest import ACCEPTANCE, settle_patiently
 from echo.lab.run.server import Server, name_of, start
 from echo.lab.run.threads import Crashed
 from echo.lab.show.tables import (

@@ -14,9 +14,9 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from echo.lab.conformance.at_rest import at_rest
 from echo.lab.conformance.subject import Failed, Subject, Talker
 from echo.lab.kernel.anatomy import Parts
+from echo.lab.run.at_rest import at_rest
 from echo.lab.run.foreign import FOREIGN, command_of, missing
 from echo.lab.run.process import Process, Unusable
 from echo.lab.show.anatomy import ALSO, at_least, parts_at_rest

@@ -27,9 +27,10 @@ from typing import Any, NamedTuple
 from echo.lab.kernel import sockets
 from echo.lab.kernel.sockets import tcp_info
 from echo.lab.measure import apart
+from echo.lab.run.at_rest import GIVES_UP, LOOKS, at_work
 from echo.lab.run.clients import reset
 from echo.lab.run.faults import Flood
-from echo.lab.run.rest import GIVES_UP, LOOKS, at_work, settle
+from echo.lab.run.rest import settle
 from echo.lab.run.server import Server, name_of, start
 from echo.lab.show.tables import (
     Table,

@@ -26,6 +26,7 @@ class Looping:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self.begun: list[asyncio.Task[Any] | None] = []  # one for each call of begin()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
         self.settle()
@@ -34,6 +35,7 @@ class Looping:
         """Let each run as a task of this loop."""
 
         async def together() -> list[Any]:
+            self.begun.append(asyncio.current_task())
             return list(await asyncio.gather(*coroutines))
 
         return asyncio.run_coroutine_threadsafe(together(), self.loop)
@@ -80,13 +82,18 @@ class Looping:
     def end(self) -> None:
         """Cancel what still runs, stop the loop and close it."""
 
-        def cancel() -> None:
-            tasks = asyncio.all_tasks(self.loop)
+        async def cancel(tasks: set[Any]) -> None:
             for task in tasks:
                 task.cancel()
-            self.loop.call_soon(self.loop.call_soon, self.loop.stop)  # they hear of it before
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-        self.loop.call_soon_threadsafe(cancel)
+        async def finish() -> None:
+            await cancel({task for task in self.begun if task})  # and so all that they wait for
+            await cancel(asyncio.all_tasks() - {asyncio.current_task()})
+
+        with contextlib.suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(finish(), self.loop).result(PATIENCE)
+        self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(PATIENCE)
         if not self.thread.is_alive():
             self.loop.close()

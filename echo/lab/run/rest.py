@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from echo.lab.kernel.sleep import NotTold, all_asleep
 from echo.lab.kernel.sockets import unread
 
 PATIENCE = 2.0  # seconds that a reaction may take
@@ -92,38 +91,3 @@ def text_of(condition: Callable[[], Any]) -> str:
             if len(found) == 1:
                 return ast.unparse(found[0].body)
     return name
-
-
-GIVES_UP = 5.0  # seconds after which we go on without what normally comes at once
-LOOKS = 3  # times that the server must have come to rest without having answered
-A_MOMENT = 0.02  # seconds in which who sleeps does not wake up once
-
-
-def at_work(server: Asking) -> str:
-    """Whether a server is "asleep" or "busy" while nobody does anything new.
-
-    It is asleep if its threads sleep, with nothing ready for them, and stay so; it is busy if
-    they use processor time or wake up all the time.
-    """
-    with contextlib.suppress(NotTold):
-        for _ in range(LOOKS):
-            slept = server.times_slept()
-            if all_asleep(server.tids()):
-                time.sleep(A_MOMENT)
-                if server.times_slept() == slept and all_asleep(server.tids()):
-                    return "asleep"
-    began, slept, before = time.monotonic(), server.times_slept(), server.cpu()
-    while server.cpu() - before < 0.02 and time.monotonic() - began < 0.2:
-        time.sleep(0.01)
-    often = (server.times_slept() - slept) / (time.monotonic() - began) > RESTLESS
-    if settles_at_last(server):
-        return "busy" if often else "asleep"
-    while server.cpu() - before < 0.02 and time.monotonic() - began < GIVES_UP:
-        time.sleep(0.01)  # who spins gets a part of a busy machine, if a small one
-    return "busy" if often or server.cpu() - before >= 0.02 else "asleep"
-
-
-def settles_at_last(server: Asking) -> bool:
-    with contextlib.suppress(NotTold):
-        return all_asleep(server.tids())
-    return False

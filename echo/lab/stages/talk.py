@@ -19,7 +19,7 @@ from echo.lab.run.server import Server
 PROMPTLY = 2.0  # seconds by which anything that works has happened
 MOMENT = 0.1  # seconds between two looks at a server that says nothing
 PATIENT = 15.0  # seconds by which a server that has nothing to do sleeps
-BUSY = 0.5  # seconds of a processor that nothing to do does not take
+OCCUPIED = 0.5  # seconds of a processor that nothing to do does not take
 LOOKS_AT_IT, LOOK_PAUSE = 20, 0.01  # so often we look, so many seconds apart
 RESTLESS_NOW = 40  # times a second that it need not wake up; redis-server does ten times
 SHOWN = 14  # lines of a conversation that a failure shows
@@ -93,7 +93,7 @@ class Conversation(Subject):
         while sum(awake) > LOOKS_AT_IT / 4:  # of the last LOOKS_AT_IT
             time.sleep(LOOK_PAUSE)
             awake = [*awake[1:], self.awake()]
-            late = time.monotonic() > deadline or self.server.cpu() - computed > BUSY
+            late = time.monotonic() > deadline or self.server.cpu() - computed > OCCUPIED
             self.expect(not late, "nothing happens, and yet the server is busy all the time")
         slept, began = self.server.times_slept(), time.monotonic()
         time.sleep(LOOKS_AT_IT * LOOK_PAUSE)

@@ -44,7 +44,7 @@ def told():
     """{server: {requirement: verdict}}, as the docs have it; "varies" where runs differ."""
     found = {}
     for name, fails, varies, not_asked in re.findall(
-        r"^\| \[?([\w ]+?)(?:\]\(\S+\))? \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$",
+        r"^\| \[?([\w ]+?)(?:\]\(\S+\))? \|([^|]*)\|([^|]*)\|([^|]*)\|$",
         DOCS.read_text().partition("### In other languages")[2],
         re.MULTILINE,
     ):

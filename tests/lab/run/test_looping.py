@@ -1,6 +1,7 @@
 """asyncio_loop(): a loop beside the notebook's own, which ends with its block."""
 
 import asyncio
+import gc
 import threading
 import time
 
@@ -65,7 +66,7 @@ def test_a_loop_that_is_busy_says_so():
             loop.settle(0.05)
 
 
-def test_tasks_that_have_not_ended_are_cancelled():
+def test_tasks_that_have_not_ended_are_cancelled(capfd):
     heard = []
 
     async def stays():
@@ -80,3 +81,5 @@ def test_tasks_that_have_not_ended_are_cancelled():
         loop.run(says("one", 0.01))
     assert heard == ["cancelled"]
     assert loop.loop.is_closed()
+    gc.collect()
+    assert capfd.readouterr().err == ""

@@ -1,14 +1,19 @@
 """Whether a server sleeps while nothing happens, on a machine that may be busy."""
 
+import contextlib
 import time
 from typing import Protocol
 
 from echo.lab.kernel.processes import ThreadState
+from echo.lab.kernel.sleep import NotTold, all_asleep
 from echo.lab.run.rest import RESTLESS
 
 WINDOW = 0.2  # seconds of one look
 PAUSES = 0.01  # seconds: not in one piece, for a virtual machine may stand still for that long
 SHARE = 0.05  # of one processor: who asks ten times a second needs less, who spins gets more
+GIVES_UP = 5.0  # seconds after which we go on without what normally comes at once
+LOOKS = 3  # times that the server must have come to rest without having answered
+A_MOMENT = 0.02  # seconds in which who sleeps does not wake up once
 LEAST = 0.01  # seconds of processor time; the kernel does not count more finely everywhere
 
 
@@ -19,6 +24,13 @@ class Resting(Protocol):
     def ended(self) -> bool: ...
     def cpu(self) -> float: ...
     def look(self) -> dict[int, ThreadState]: ...
+
+
+class OfOurs(Resting, Protocol):
+    """The same, of a server whose threads are this process's."""
+
+    def tids(self) -> list[int]: ...
+    def times_slept(self) -> int: ...
 
 
 class Window:
@@ -85,3 +97,18 @@ def at_rest(server: Resting, patience: float) -> str:
             return doing
         last = doing or ""
     return "is busy" if whole.spent() > LEAST and whole.preempted() > whole.woken() else ""
+
+
+def at_work(server: OfOurs) -> str:
+    """Whether a server is "asleep" or "busy" while nobody does anything new.
+
+    Most are asleep at the first look, with nothing ready for them, and stay so.
+    """
+    with contextlib.suppress(NotTold):
+        for _ in range(LOOKS):
+            slept = server.times_slept()
+            if all_asleep(server.tids()):
+                time.sleep(A_MOMENT)
+                if server.times_slept() == slept and all_asleep(server.tids()):
+                    return "asleep"
+    return "busy" if at_rest(server, GIVES_UP) else "asleep"
