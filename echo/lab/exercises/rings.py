@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from echo.lab.conformance import check, is_stub
+from echo.lab.conformance.subject import BUFFER
 from echo.lab.record.tape import Tape
 from echo.lab.run.server import start
 from echo.lab.run.threads import Crashed
 
-MUCH = 300_000  # bytes: more than the kernel takes back from the server while nobody reads
-BUFFER = 16 * 1024  # of the kernel's buffers, in bytes: small, so that a send takes only a part
+UNREAD = 300_000  # bytes: more than the kernel takes back from the server while nobody reads
 
 
 def check_accept(serve: Callable[..., Any], until: str) -> None:
@@ -56,8 +56,8 @@ def loses_a_rest(serve: Callable[..., Any]) -> str:
         with start(serve, buffer=BUFFER) as server, server.connect() as client:
             client.setblocking(False)
             sent = came = 0
-            while sent < MUCH and select.select([], [client], [], 0.3)[1]:
-                sent += client.send(bytes(min(4000, MUCH - sent)))
+            while sent < UNREAD and select.select([], [client], [], 0.3)[1]:
+                sent += client.send(bytes(min(4000, UNREAD - sent)))
             client.settimeout(2)
             client.shutdown(socket.SHUT_WR)
             while data := client.recv(100_000):

@@ -54,7 +54,7 @@ JOBS = {
         ASLEEP,
     ],
 }
-ELSEWHERE = {
+LACKING = {
     "poll": "Python has no poll() on Windows",
     "epoll": "it needs Linux",
 }  # what NEEDS says, in words
@@ -93,7 +93,7 @@ def name_given(answer: Any) -> str:
 
 def objection(job: str, name: str) -> str | None:
     """Why it does not suit, with the word that was measured; None if it does."""
-    row = {"systems": ELSEWHERE.get(NEEDS.get(name, ""), "all")}
+    row = {"systems": LACKING.get(NEEDS.get(name, ""), "all")}
     for need in JOBS[job]:
         if need.column not in row:
             row |= measure(name, waits=any(need.column == "one wait" for need in JOBS[job]))
