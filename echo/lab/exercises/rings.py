@@ -11,7 +11,7 @@ from echo.lab.record.tape import Tape
 from echo.lab.run.server import start
 from echo.lab.run.threads import Crashed
 
-UNREAD = 300_000  # bytes: more than the kernel takes back from the server while nobody reads
+READS_LATE = 300_000  # bytes: more than the kernel takes back from the server while nobody reads
 
 
 def check_accept(serve: Callable[..., Any], until: str) -> None:
@@ -56,8 +56,8 @@ def loses_a_rest(serve: Callable[..., Any]) -> str:
         with start(serve, buffer=BUFFER) as server, server.connect() as client:
             client.setblocking(False)
             sent = came = 0
-            while sent < UNREAD and select.select([], [client], [], 0.3)[1]:
-                sent += client.send(bytes(min(4000, UNREAD - sent)))
+            while sent < READS_LATE and select.select([], [client], [], 0.3)[1]:
+                sent += client.send(bytes(min(4000, READS_LATE - sent)))
             client.settimeout(2)
             client.shutdown(socket.SHUT_WR)
             while data := client.recv(100_000):
