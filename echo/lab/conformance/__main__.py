@@ -132,8 +132,11 @@ def judge_of_file(name: str) -> Callable[[Requirement], None]:
     return lambda one: examine(serve, one)
 
 
-def serve_of(path: Path) -> Callable[..., Any]:
-    """The function serve(listener) of a file, imported as `python FILE.py` would find it."""
+def serve_of(path: Path, *other_names: str) -> Callable[..., Any]:
+    """The function serve(listener) of a file, imported as `python FILE.py` would find it.
+
+    `other_names`: what it may be called if there is no serve().
+    """
     if not path.is_file():
         raise Unusable(f"there is no file {path}")
     spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -151,16 +154,19 @@ def serve_of(path: Path) -> Callable[..., Any]:
         raise Unusable(f"{path} {error}") from None
     except BaseException as error:
         raise Unusable(f"{path} cannot be imported: {what(error, path)}") from None
-    serve: Any = getattr(module, "serve", None)
-    if serve is None:
-        raise Unusable(f"{path} has no function serve(listener)")
+    names = ["serve", *other_names]
+    name = next((name for name in names if hasattr(module, name)), None)
+    if name is None:
+        called = " or ".join(f"{name}(listener)" for name in names)
+        raise Unusable(f"{path} has no function {called}")
+    serve: Any = getattr(module, name)
     if not callable(serve) or inspect.iscoroutinefunction(serve):
-        raise Unusable(f"serve in {path} is not a plain function serve(listener)")
+        raise Unusable(f"{name} in {path} is not a plain function {name}(listener)")
     with contextlib.suppress(ValueError):  # no signature to look at
         try:
             inspect.signature(serve).bind(None)
         except TypeError as error:
-            raise Unusable(f"serve() in {path} is not serve(listener): {error}") from None
+            raise Unusable(f"{name}() in {path} is not {name}(listener): {error}") from None
     function: Callable[..., Any] = serve
     return function
 

@@ -203,14 +203,19 @@ def raise_in(ident: int, error: type[BaseException] | None) -> None:
 
 
 def place(error: BaseException, serve: Callable[..., Any]) -> str:
-    """Where in the server's own code an error arose, as its reader counts lines."""
+    """Where in the server's own code an error arose, as its reader counts lines.
+
+    Its own are the functions of its file, or of all cells of its notebook: those cells have a
+    file name each, but one namespace.
+    """
     code = getattr(serve, "__code__", None)
-    file = getattr(serve, "__globals__", {}).get("__file__")  # a cell has none
+    names = getattr(serve, "__globals__", {})
+    file = names.get("__file__")  # a cell has none
     found = ""
     trace = error.__traceback__
     while code is not None and trace is not None:
         frame = trace.tb_frame.f_code
-        if frame.co_filename == code.co_filename:
+        if frame.co_filename == code.co_filename or trace.tb_frame.f_globals is names:
             if file:
                 found = f" ({Path(file).name}, line {trace.tb_lineno})"
             else:

@@ -1,8 +1,9 @@
 """The chat, in eleven stages: plain functions over sockets, each one requirement.
 
 Most lines of the protocol can be read in the first two stages.  A client that leaves is told
-to the others as `* ann left`.  A stage never waits to see that nothing comes: it lets
-something else be said, and what must not come would have to come before that.
+to the others as `* ann left`.  An empty line is ignored.  A stage never waits to see that
+nothing comes: it lets something else be said, and what must not come would have to come before
+that.
 
 The faults are those of public servers and of exercises elsewhere: irc-framework#198 and
 hexchat#1852 (one recv() is one line), inspircd#768 (one line for each event), smallchat
@@ -12,10 +13,11 @@ hexchat#1852 (one recv() is one line), inspircd#768 (one line for each event), s
 from echo.lab.stages.talk import FEW_BYTES, Conversation, Speaker, Stages
 
 CHAT_STAGES = Stages()
-LONG_LINE = 1000  # bytes of a line that must be passed on
-LINE_TOO_LONG = 1_000_000  # bytes without an end that no server keeps
+LONG_LINE = 1000  # bytes of a line that must be passed on, its end not counted
+LINE_TOO_LONG = 10_000  # bytes without an end that no server keeps
 OWED = 100_000  # bytes that a server must keep for a client that reads late
-TOO_MUCH = 2_500_000  # bytes that no server keeps for one that does not read
+NEAR = range(900_000, 1_100_000)  # bytes owed, when a server may be about to drop a client
+TOO_MUCH = 1_500_000  # bytes that no server keeps for one that does not read
 CROWD = 200
 
 
@@ -54,7 +56,8 @@ def asks_for_a_name(chat: Conversation) -> None:
 @CHAT_STAGES()
 def tells_who_is_here(chat: Conversation) -> None:
     """The first line of a client is its name: the client gets `* here: ann, bob`, those who are
-    here get `* eve joined`, and the end of the line, `\\n` or `\\r\\n`, is no part of the name."""
+    here get `* eve joined`, and the end of the line, `\\n` or `\\r\\n`, is no part of the name; an
+    empty line is no name, and who has none is not on the list."""
     ann = join(chat, "ann")
     bob = chat.connect()
     bob.gets("name?")
@@ -64,6 +67,10 @@ def tells_who_is_here(chat: Conversation) -> None:
     ann.gets("* bob joined")
     eve = chat.connect()
     eve.gets("name?")
+    chat.connect()  # and says nothing: whether such a one keeps eve waiting is asked later
+    chat.settle()
+    eve.says(b"\n")
+    chat.settle()
     eve.says(b"eve\n")
     eve.name = "eve"
     gets_list(eve, "ann", "bob")
@@ -83,24 +90,25 @@ def passes_on_what_is_said(chat: Conversation) -> None:
 
 @CHAT_STAGES()
 def finds_the_lines_in_the_stream(chat: Conversation) -> None:
-    """A line may come in several pieces, and several lines may come in one piece."""
+    """A line may come in several pieces, and several lines may come in one piece; it is passed on
+    as it came, with its spaces, and an empty line is not passed on."""
     ann = join(chat, "ann")
     bob = chat.connect()
     bob.gets("name?")
-    for piece in [b"b", b"o", b"b\nhow", b" are you?\nfine", b", and you?\nbye\nsee"]:
+    for piece in [b"b", b"o", b"b\nhow", b" are you?\n\n  fine", b", and you?\nbye\nsee\r"]:
         bob.says(piece)
         chat.settle()
     bob.name = "bob"
-    for line in ["* bob joined", "bob: how are you?", "bob: fine, and you?", "bob: bye"]:
+    for line in ["* bob joined", "bob: how are you?", "bob:   fine, and you?", "bob: bye"]:
         ann.gets(line)
-    bob.says(b" you\n")
-    ann.gets("bob: see you")
+    bob.says(b"you\n")
+    ann.gets("bob: see\ryou")
 
 
 @CHAT_STAGES()
 def waits_for_nobody(chat: Conversation) -> None:
     """A client that has sent half a name, or half a line, keeps nobody waiting; and a client
-    without a name gets none of what is said."""
+    without a name gets nothing but `name?`."""
     lunch = chat.connect()
     lunch.gets("name?")
     lunch.says(b"al")
@@ -121,9 +129,12 @@ def waits_for_nobody(chat: Conversation) -> None:
 
 @CHAT_STAGES()
 def lets_everybody_leave(chat: Conversation) -> None:
-    """A client leaves by close(), by a reset or by shutdown(): the others get `* bob left`, once,
-    and nothing about a client that had no name."""
+    """A client leaves by close(), by a reset or by shutdown(): its socket is closed, the others get
+    `* bob left`, once, and nothing about a client that had no name; and a client without a name
+    gets nothing of all that."""
     ann = join(chat, "ann")
+    silent = chat.connect()
+    silent.gets("name?")
     for name, leave in [
         ("bob", Speaker.leaves),
         ("eve", Speaker.resets),
@@ -133,6 +144,7 @@ def lets_everybody_leave(chat: Conversation) -> None:
         ann.gets(f"* {name} joined")
         leave(guest)
         ann.gets(f"* {name} left")
+    guest.gets_the_end()  # it has not closed its own end
     nameless = chat.connect()
     nameless.gets("name?")
     nameless.resets()
@@ -148,24 +160,21 @@ def lets_everybody_leave(chat: Conversation) -> None:
     left = {"* tim left", "* tom left"}
     while left:
         left.discard(ann.gets_one(lambda line: line in left, "'* tim left' and '* tom left'"))
-    bob = chat.connect()
-    bob.gets("name?")
-    bob.says(b"bob\n")
-    bob.name = "bob"
-    bob.gets("* here: ann")
+    silent.says(b"bob\n")
+    silent.gets("* here: ann")
 
 
 @CHAT_STAGES()
 def decodes_whole_lines(chat: Conversation) -> None:
-    """A character whose bytes come in two pieces is whole; a line that is not UTF-8 ends the
-    client that sent it, and no other."""
+    """A character whose bytes come in two pieces is whole; a client that sends a line that is not
+    UTF-8 is dropped, with whatever it sent after that, and no other."""
     ann, bob = two(chat)
     line = "h\N{LATIN SMALL LETTER E WITH ACUTE}llo\n".encode()
     bob.says(line[:2])
     chat.settle()
     bob.says(line[2:])
     ann.gets("bob: h\N{LATIN SMALL LETTER E WITH ACUTE}llo")
-    bob.says(b"\xff\xfe\n")
+    bob.says(b"\xff\xfe\nhello?\n")
     bob.gets_the_end()
     ann.gets("* bob left")
     join(chat, "eve")
@@ -174,16 +183,24 @@ def decodes_whole_lines(chat: Conversation) -> None:
 
 @CHAT_STAGES()
 def limits_the_length_of_a_line(chat: Conversation) -> None:
-    """A line of up to 1000 bytes is passed on; a client that sends a megabyte without an end, or a
-    line that long, is dropped, and the others get `* bob left`."""
+    """A line of up to 1000 bytes, its end not counted, is passed on; a client that sends a longer
+    one, or 10,000 bytes without an end, is dropped, and the others get `* bob left`."""
+    e = "\N{LATIN SMALL LETTER E WITH ACUTE}"
     ann, bob = two(chat)
-    bob.says(b"x" * LONG_LINE + b"\n")
-    ann.gets("bob: " + "x" * LONG_LINE)
-    for end in [b"", b"\n"]:
-        bob.note(
-            f"sends     a million bytes{', then the end of the line' if end else ' without an end'}"
-        )
-        bob.says_quietly(b"x" * LINE_TOO_LONG + end)
+    for line, end in [("x" * LONG_LINE, b"\n"), (e * (LONG_LINE // 2), b"\r\n")]:
+        bob.note(f"sends     a line of {LONG_LINE} bytes and {end!r}")
+        bob.says_quietly(line.encode() + end)
+        ann.gets(f"bob: {line}")
+    for what, sent in [
+        (f"a line of {LONG_LINE + 1} bytes and b'\\n'", b"x" * (LONG_LINE + 1) + b"\n"),
+        (
+            f"a line of {LONG_LINE + 2} bytes, two for each letter, and b'\\n'",
+            (e * (LONG_LINE // 2 + 1)).encode() + b"\n",
+        ),
+        (f"{LINE_TOO_LONG:,} bytes without an end", b"x" * LINE_TOO_LONG),
+    ]:
+        bob.note(f"sends     {what}")
+        bob.says_quietly(sent)
         bob.gets_the_end()
         ann.gets("* bob left")
         bob = join(chat, "bob")
@@ -195,11 +212,12 @@ def numbered_lines(first: int, count: int) -> list[str]:
     return [f"{number:06d}{'y' * 993}" for number in range(first, first + count)]
 
 
-def get_line(guest: Speaker, expected: str, but: str = "") -> bool:
-    """Like gets(), but silent: there are thousands.  True if the line `but` came before it."""
+def get_line(guest: Speaker, expected: str, *others: str) -> set[str]:
+    """Like gets(), but silent: there are thousands.  Which of the lines `others` came before it."""
+    came = set()
     got, instead = guest.line()
-    if came := bool(but) and got == but:
-        guest.note(f"gets      {but!r}")
+    while got in others:
+        came.add(got)
         got, instead = guest.line()
     if got != expected:
         whole = len(got) == len(expected)
@@ -236,24 +254,48 @@ def keeps_what_does_not_fit(chat: Conversation) -> None:
 @CHAT_STAGES(buffer=FEW_BYTES)
 def drops_a_client_that_never_reads(chat: Conversation) -> None:
     """A client that does not read stops nobody, and is dropped when it is owed more than a
-    megabyte; the others get every line, whole and in order."""
+    megabyte, even if it says something at that moment; the others get every line, whole and in
+    order."""
     ann, bob = two(chat)
-    join(chat, "slow")
+    slow = join(chat, "slow")
     ann.gets("* slow joined")
     bob.gets("* slow joined")
     chat.lines.append("slow does not read; ann says many lines of 1000 bytes; bob reads")
-    most = chat.server.can_send + chat.server.can_receive + TOO_MUCH
-    left = False
-    for first in range(0, most // 1000, 50):
-        new = numbered_lines(first, 50)
-        ann.says_quietly("".join(f"{line}\n" for line in new).encode())
+    left, here = "* slow left", "slow: I am here"
+    said = owed = 0
+    came: set[str] = set()
+    while left not in came and owed < TOO_MUCH:
+        new = numbered_lines(said, 5 if owed in NEAR else 50)
+        text = "".join(f"{line}\n" for line in new).encode()
+        if owed in NEAR:
+            speaks_at_the_same_time(chat, ann, text, slow, b"I am here\n")
+        else:
+            ann.says_quietly(text)
         for line in new:
-            left |= get_line(bob, f"ann: {line}", but="* slow left")
-        if left:
-            break
-    else:
-        bob.gets("* slow left")
-    ann.gets("* slow left")
+            came |= get_line(bob, f"ann: {line}", left, here)
+        said += len(new)
+        owed = said * 1005 - slow.waiting_in_kernel()
+        if owed >= TOO_MUCH:
+            chat.settle()  # it may be about to hand over more, in another thread
+            owed = said * 1005 - slow.waiting_in_kernel()
+    for guest in (ann, bob) if left not in came else (ann,):
+        while (line := next_of(guest, repr(left))) == here:
+            pass
+        if line != left:
+            guest.expected(repr(left), repr(line))
+
+
+def speaks_at_the_same_time(
+    chat: Conversation, one: Speaker, text: bytes, other: Speaker, words: bytes
+) -> None:
+    """The server is busy with a new client, and finds what both have said only afterwards."""
+    told = len(chat.lines)
+    with chat.server.hold():
+        visitor = chat.connect()
+        one.says_quietly(text)
+        other.says_quietly(words)
+    visitor.leaves()
+    del chat.lines[told:]
 
 
 @CHAT_STAGES()

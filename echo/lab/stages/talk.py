@@ -186,7 +186,7 @@ class Speaker(Talker):
         if data.startswith(got):
             self.expected(called, f"{abridged(bytes(got))}, then {instead}" if got else instead)
         right = next(i for i, (a, b) in enumerate(zip(got, data, strict=False)) if a != b)
-        so_far = f"{right:,} of these bytes, then ".replace(",", " ") if right > 100 else ""
+        so_far = f"{right:,} of these bytes, then " if right > 100 else ""
         self.expected(called, so_far + abridged(bytes(got if right <= 100 else got[right:])))
 
     def gets_the_end(self) -> None:
@@ -224,4 +224,4 @@ def abridged(text: str | bytes) -> str:
     if len(text) <= 60:
         return repr(text)
     kind = "bytes" if isinstance(text, bytes) else "characters"
-    return f"{text[:24]!r}... ({len(text):,} {kind})".replace(",", " ")
+    return f"{text[:24]!r}... ({len(text):,} {kind})"

@@ -122,7 +122,10 @@ def check_stage(series: str, numbers: int | Sequence[int], serve: Any, *new: Any
     asked = [numbers] if isinstance(numbers, int) else sorted(numbers)
     stages = STAGES_OF.get(series, [])
     if not asked or not all(1 <= number <= len(stages) for number in asked):
-        raise ValueError(f"there is no stage {numbers} of {series!r}")
+        there_are = ", ".join(
+            f'1 to {len(stages)} of "{name}"' for name, stages in STAGES_OF.items()
+        )
+        raise ValueError(f"there is no stage {numbers} of {series!r}: there are {there_are}")
     for function in [*new, serve]:
         if function is ... or is_stub(function):
             name = getattr(function, "__name__", "serve")

@@ -170,6 +170,28 @@ def test_one_line_for_each_learner(tmp_path):
     }
 
 
+def test_what_a_server_prints_is_not_in_the_result(tmp_path):
+    """A print() forgotten in what is handed in, or in a process that it starts."""
+    path = tmp_path / "eve.py"
+    prints = '    print("heard")\n    os.system("echo heard too")\n'
+    text = inspect.getsource(load("chat")).replace("import select\n", "import os\nimport select\n")
+    path.write_text(text.replace("def hear(guest, line):\n", "def hear(guest, line):\n" + prints))
+    done = command("chat", str(path), "--json", "--until", "2")
+    assert json.loads(done.stdout)["met"] == 2
+    assert "heard\n" in done.stderr
+    assert "heard too\n" in done.stderr
+
+
+def test_the_loop_of_the_redis_may_be_called_as_in_the_lesson(tmp_path):
+    """There it is redis(listener)."""
+    path = tmp_path / "my_redis.py"
+    path.write_text(inspect.getsource(load("redis")).replace("def serve(", "def redis("))
+    done = command("redis", str(path), "--until", "1")
+    assert done.returncode == 0, done.stderr
+    done = command("chat", str(path), "--until", "1")
+    assert done.stderr.strip().endswith("my_redis.py has no function serve(listener)")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -223,6 +245,36 @@ def untouched(guest, text): ...
 def test_check_stage_says(arguments, said, capsys):
     check_stage(*arguments)
     assert said in capsys.readouterr().out
+
+
+def test_a_crash_is_told_of_the_function_that_the_learner_wrote(capsys):
+    """Each cell has a file name of its own; the place is not the loop that was given."""
+    cells = inspect.getsource(load("chat")).split("\n\n\n")
+    names = {"__name__": "__main__"}
+    for number, cell in enumerate(cells):
+        wrong = cell.replace("guest.name = line", "guest.name = lime")
+        exec(compile(wrong, f"cell {number}", "exec"), names)  # as a notebook does
+    check_stage("chat", 2, names["serve"])
+    said = "the server crashed: NameError: name 'lime' is not defined (line 8 of hear)"
+    assert said in capsys.readouterr().out
+
+
+def test_before_it_is_written_the_redis_is_not_compared(capsys):
+    """And the message names the function that is still to be written."""
+
+    def redis(listener): ...
+
+    beside_redis(redis)
+    assert capsys.readouterr().out == "Not attempted yet: replace the ... in redis().\n"
+
+
+def test_the_redis_is_compared_by_what_it_computes(capsys):
+    """Where Redis is installed; how many times as long differs."""
+    if NO_TOOLS or not shutil.which("redis-server"):
+        pytest.skip("redis-server is not installed")
+    beside_redis(load("redis").serve)
+    said = capsys.readouterr().out
+    assert re.fullmatch(r"For the same 80,000 requests, your server computes .*\n", said)
 
 
 @pytest.mark.parametrize(("series", "numbers"), [("chat", 12), ("poker", 1), ("redis", [])])

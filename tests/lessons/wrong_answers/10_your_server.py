@@ -25,12 +25,14 @@ UNTOUCHED = {
     11: 'Right. "serves two hundred" holds.',
     14: "FAIL  stage 5, remembers",
     15: "FAIL  stage 7, forgets in time",
-    16: 'Right. "answers more than it keeps" and "serves others meanwhile" hold.',
+    16: "FAIL  stage 9, serves others meanwhile",
     17: 'Right. "redis cli understands" and "redis benchmark is satisfied" hold.',
 }
 
 HEAR = """
 def hear(guest, line):
+    if not line:
+        return
     if guest.name:
         {passes_on}
         return
@@ -182,7 +184,7 @@ def take(guest, data):
     if end:
         hear(guest, line.decode().rstrip("\\r"))
 """,
-            "ann       expects   'bob: bye'",
+            "ann       expects   'bob:   fine, and you?'",
         ),
         (
             """
@@ -242,10 +244,20 @@ def remove_those_who_left(room, poller):
         (
             TAKE.format(
                 before="",
-                limit="if max(map(len, lines), default=0) > 1000: guest.lost(); return",
+                limit='if any(len(line.rstrip(b"\\r")) > 1000 for line in lines): '
+                "guest.lost(); return",
                 errors="",
             ),
-            "bob       sends     a million bytes without an end",
+            "bob       sends     10,000 bytes without an end",
+        ),
+        (
+            TAKE.format(
+                before="",
+                limit='if any(len(line.decode(errors="replace")) > 1001 '
+                "for line in [*lines, guest.rest]): guest.lost(); return",
+                errors="",
+            ),
+            "bob       sends     a line of 1001 bytes and b'\\n'",
         ),
         (
             TAKE.format(

@@ -8,13 +8,14 @@ import importlib
 import types
 
 from echo.lab.stages.servers.broken_chat import CHAT, Broken
+from echo.lab.stages.servers.broken_chat_limits import CHAT_LIMITS
 from echo.lab.stages.servers.broken_redis import REDIS
 from echo.lab.zoo.changes import derive
 
 __all__ = ["BROKEN", "REFERENCE", "Broken", "load"]
 
 REFERENCE = {"chat": "lab.stages.servers.chat", "redis": "lab.stages.servers.tiny_redis"}
-BROKEN = {"chat": CHAT, "redis": REDIS}
+BROKEN = {"chat": CHAT | CHAT_LIMITS, "redis": REDIS}
 
 
 def load(series: str, name: str = "") -> types.ModuleType:

@@ -1,4 +1,7 @@
-"""Broken chat servers: each is the reference with one common mistake, and names its stage."""
+"""Broken chat servers: each is the reference with one common mistake, and names its stage.
+
+Those of the first six stages; broken_chat_limits has the others.
+"""
 
 from typing import NamedTuple
 
@@ -18,17 +21,6 @@ def change(old: str, new: str) -> Change:
 
 
 WELCOME = '                    say(guest, "name?")\n'
-LINE_TOO_LONG = """\
-    for line in [*lines, guest.rest]:
-        if len(line) > LONGEST:
-            guest.lost()
-            return
-"""
-NOT_TEXT = """\
-        except UnicodeDecodeError:
-            guest.lost()
-            return
-"""
 OTHERS = "        if other.name and other is not guest:\n"
 NAMES = "[other.name for other in guest.room.values() if other.name]"
 FIRST_LINE = """\
@@ -53,10 +45,6 @@ ON_THE_WAY = """\
             guest.sock.close()
             if guest.name:
                 tell_others(guest, f"* {guest.name} left")
-"""
-DROP = """\
-    if len(guest.unsent) > MOST:
-        guest.lost()
 """
 
 
@@ -94,7 +82,7 @@ CHAT: dict[str, Broken] = {
     "keeps_the_return": Broken(
         "tells who is here",
         "Takes the \\r of \\r\\n for a part of the name.",
-        (change('.rstrip("\\r")', ""),),
+        (change('.removesuffix("\\r")', ""),),
     ),
     "counts_itself_in": Broken(
         "tells who is here",
@@ -129,6 +117,21 @@ CHAT: dict[str, Broken] = {
                 "            say(other, text)\n            return\n",
             ),
         ),
+    ),
+    "lists_the_nameless": Broken(
+        "tells who is here",
+        "Lists among those who are here some who have not said their name.",
+        (
+            change(
+                NAMES,
+                '[other.name or "somebody" for other in guest.room.values() if other is not guest]',
+            ),
+        ),
+    ),
+    "takes_nothing_for_a_name": Broken(
+        "tells who is here",
+        "Takes an empty line for a name.",
+        (change("    if not line:\n", "    if not line and guest.name:\n"),),
     ),
     # 3
     "echoes": Broken(
@@ -210,6 +213,21 @@ CHAT: dict[str, Broken] = {
             ),
         ),
     ),
+    "passes_on_empty_lines": Broken(
+        "finds the lines in the stream",
+        "Passes on lines with nothing in them.",
+        (change("    if not line:\n", "    if not line and not guest.name:\n"),),
+    ),
+    "strips_lines": Broken(
+        "finds the lines in the stream",
+        "Takes away the spaces at both ends of a line.",
+        (change('.removesuffix("\\r")', ".strip()"),),
+    ),
+    "removes_every_return": Broken(
+        "finds the lines in the stream",
+        "Takes away every \\r, also in the middle of a line.",
+        (change('.removesuffix("\\r")', '.replace("\\r", "")'),),
+    ),
     # 5
     "waits_for_the_name": Broken(
         "waits for nobody",
@@ -232,13 +250,13 @@ CHAT: dict[str, Broken] = {
         "Tells clients what is said although they have no name yet.",
         (change(OTHERS, "        if other is not guest:\n"),),
     ),
-    "lists_the_nameless": Broken(
+    "tells_the_nameless_who_joined": Broken(
         "waits for nobody",
-        "Lists among those who are here some who have not said their name.",
+        "Keeps what is said from clients without a name, but not who joined.",
         (
             change(
-                NAMES,
-                '[other.name or "somebody" for other in guest.room.values() if other is not guest]',
+                OTHERS,
+                '        if (other.name or text.endswith("joined")) and other is not guest:\n',
             ),
         ),
     ),
@@ -301,175 +319,22 @@ CHAT: dict[str, Broken] = {
             ),
         ),
     ),
-    # 7
-    "decodes_each_piece": Broken(
-        "decodes whole lines",
-        "Decodes what recv() returns, and looks for lines in that.",
-        (change("    *lines, guest", "    data = data.decode().encode()\n    *lines, guest"),),
+    "never_closes": Broken(
+        "lets everybody leave",
+        "Forgets those who left, and keeps their sockets open.",
+        (
+            change("LONGEST = 1000", "KEPT = []\nLONGEST = 1000"),
+            change("            guest.sock.close()\n", "            KEPT.append(guest.sock)\n"),
+        ),
     ),
-    "dies_of_what_is_not_text": Broken(
-        "decodes whole lines",
-        "Does not expect decode() to raise an error.",
-        (change(NOT_TEXT, "        except ZeroDivisionError:\n            return\n"),),
-    ),
-    "replaces_what_is_not_text": Broken(
-        "decodes whole lines",
-        "Decodes each piece with errors='replace': half a character becomes a question mark.",
+    "tells_the_nameless_who_left": Broken(
+        "lets everybody leave",
+        "Keeps what is said from clients without a name, but not who left.",
         (
             change(
-                "    *lines, guest",
-                '    data = data.decode(errors="replace").encode()\n    *lines, guest',
+                OTHERS,
+                '        if (other.name or text.endswith("left")) and other is not guest:\n',
             ),
-        ),
-    ),
-    "ignores_what_is_not_text": Broken(
-        "decodes whole lines",
-        "Leaves out the bytes that it cannot decode.",
-        (change("line.decode()", 'line.decode(errors="ignore")'),),
-    ),
-    # 8
-    "keeps_a_line_without_end": Broken(
-        "limits the length of a line",
-        "Waits for the end of a line, however long that takes.",
-        (change(LINE_TOO_LONG, ""),),
-    ),
-    "measures_whole_lines_only": Broken(
-        "limits the length of a line",
-        "Looks at the length of a line when its end has come.",
-        (change("[*lines, guest.rest]", "lines"),),
-    ),
-    "cuts_long_lines": Broken(
-        "limits the length of a line",
-        "Passes on the first thousand bytes, and takes the rest for another line.",
-        (
-            change(
-                LINE_TOO_LONG,
-                "    if len(guest.rest) > LONGEST:\n"
-                "        lines.append(guest.rest[:LONGEST])\n"
-                "        guest.rest = guest.rest[LONGEST:]\n",
-            ),
-        ),
-    ),
-    "counts_its_own_words": Broken(
-        "limits the length of a line",
-        "Allows a thousand bytes with the name of the speaker among them.",
-        (change("if len(line) > LONGEST:", "if len(line) + len(guest.name or '') + 2 > LONGEST:"),),
-    ),
-    # 9
-    "forgets_the_rest": Broken(
-        "keeps what does not fit",
-        "Does not look at what send() returns.",
-        (
-            override(
-                "send(self)",
-                "        try:\n"
-                "            self.sock.send(self.unsent)\n"
-                "        except OSError:\n"
-                "            pass\n"
-                '        self.unsent = b""\n',
-            ),
-        ),
-    ),
-    "never_asks_for_room": Broken(
-        "keeps what does not fit",
-        "Keeps the rest, and tries again only when somebody speaks.",
-        (change("return READ | WRITE * bool(self.unsent)", "return READ"),),
-    ),
-    "repeats_what_was_taken": Broken(
-        "keeps what does not fit",
-        "Sends all of it again when send() has taken a part.",
-        (
-            override(
-                "send(self)",
-                "        before = self.unsent\n"
-                "        super().send()\n"
-                "        self.unsent = before if self.unsent else self.unsent\n",
-            ),
-        ),
-    ),
-    # 10
-    "sendall": Broken(
-        "drops a client that never reads",
-        "Sends with sendall(), on a blocking socket.",
-        (
-            change("import select\n", "import contextlib\nimport select\n"),
-            override(
-                "send(self)",
-                "        self.sock.setblocking(True)\n"
-                "        with contextlib.suppress(OSError):\n"
-                "            self.sock.sendall(self.unsent)\n"
-                '        self.unsent = b""\n'
-                "        self.sock.setblocking(False)\n",
-            ),
-        ),
-    ),
-    "keeps_everything": Broken(
-        "drops a client that never reads",
-        "Keeps whatever a client has not read yet.",
-        (change(DROP, ""),),
-    ),
-    "drops_lines": Broken(
-        "drops a client that never reads",
-        "Drops lines, where it should drop the client.",
-        (
-            change(
-                "        guest.lost()\n\n\ndef tell",
-                "        guest.unsent = guest.unsent[:MOST]\n\n\ndef tell",
-            ),
-        ),
-    ),
-    "stops_reading": Broken(
-        "drops a client that never reads",
-        "Reads from nobody while one client is owed much.",
-        (
-            change(
-                "            elif event & ~WRITE:\n",
-                "            elif any(len(one.unsent) > MOST // 2 for one in room.values()):\n"
-                "                continue\n"
-                "            elif event & ~WRITE:\n",
-            ),
-        ),
-    ),
-    # 11
-    "always_asks_for_room": Broken(
-        "serves two hundred",
-        "Asks for writability although it owes nothing.",
-        (
-            change("READ | WRITE * bool(self.unsent)", "READ | WRITE"),
-            change(
-                "                    poller.register(guest, READ)\n",
-                "                    poller.register(guest, READ | WRITE)\n"
-                "                    guest.interest = READ | WRITE\n",
-            ),
-        ),
-    ),
-    "accepts_one_for_an_edge": Broken(
-        "serves two hundred",
-        "Watches its listener edge-triggered, and accepts one client an event.",
-        (
-            change(
-                "    poller.register(listener, READ)\n",
-                "    poller.register(listener, READ | select.EPOLLET)\n",
-            ),
-            change(WELCOME, WELCOME + "                    break\n"),
-        ),
-    ),
-    "looks_again_and_again": Broken(
-        "serves two hundred",
-        "Waits with a timeout of 0.",
-        (change("poller.poll()", "poller.poll(0)"),),
-    ),
-    "has_a_hundred_places": Broken(
-        "serves two hundred",
-        "Stops accepting at a hundred clients.",
-        (
-            change(
-                "            if fd == listener.fileno():\n",
-                "            if fd == listener.fileno() and len(room) >= 100:\n"
-                "                poller.modify(listener, 0)\n"
-                "            elif fd == listener.fileno():\n",
-            ),
-            change(WELCOME, WELCOME + "                    break\n"),
         ),
     ),
 }

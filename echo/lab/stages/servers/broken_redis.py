@@ -192,6 +192,19 @@ REDIS: dict[str, Broken] = {
         "Expects every client to keep to the protocol.",
         (change("        except ValueError:  #", "        except ZeroDivisionError:  #"),),
     ),
+    "goes_on_where_nothing_can_be_found": Broken(
+        "goes on after an error",
+        "Answers what is no command with an error, and takes what follows for the next one.",
+        (
+            change(
+                "            caller.lost()\n            return\n        if words is",
+                '            caller.unsent += b"-ERR Protocol error\\r\\n"\n'
+                '            caller.rest = b""\n'
+                "            return\n"
+                "        if words is",
+            ),
+        ),
+    ),
     # 7
     "never_forgets": Broken(
         "forgets in time",
@@ -281,6 +294,11 @@ REDIS: dict[str, Broken] = {
                 "                continue\n",
             ),
         ),
+    ),
+    "keeps_all_answers": Broken(
+        "serves others meanwhile",
+        "Answers all commands at once, and keeps what the client does not read.",
+        (change(LOOP, "    while caller.rest:\n"),),
     ),
     # 10
     "says_err_without_a_reason": Broken(

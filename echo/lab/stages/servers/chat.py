@@ -20,6 +20,8 @@ class Guest(Connection):
         self.rest = b""  # the beginning of a line
 
     def receive(self):
+        if self.eof:  # dropped in this turn: not to be heard any more
+            return
         try:
             data = self.sock.recv(65536)
         except BlockingIOError:
@@ -46,7 +48,7 @@ def serve(listener):
                     guest = room[conn.fileno()] = Guest(conn.sock, room)
                     poller.register(guest, READ)
                     say(guest, "name?")
-            elif event & ~WRITE:
+            elif event & READ:
                 room[fd].receive()
         remove_those_who_left(room, poller)
         send_what_is_owed(room, poller)
@@ -67,18 +69,20 @@ def tell_others(guest, text):
 def take(guest, data):
     *lines, guest.rest = (guest.rest + data).split(b"\n")
     for line in [*lines, guest.rest]:
-        if len(line) > LONGEST:
+        if len(line.removesuffix(b"\r")) > LONGEST:
             guest.lost()
             return
     for line in lines:
         try:
-            hear(guest, line.decode().rstrip("\r"))
+            hear(guest, line.decode().removesuffix("\r"))
         except UnicodeDecodeError:
             guest.lost()
             return
 
 
 def hear(guest, line):
+    if not line:
+        return
     if guest.name:
         tell_others(guest, f"{guest.name}: {line}")
         return

@@ -21,9 +21,12 @@ async def main(listener):
         writer.write(b"name?\n")
         try:
             while line := await reader.readline():
-                if len(line) > 1001 or not line.endswith(b"\n"):
+                line, end = line.removesuffix(b"\n").removesuffix(b"\r"), line[-1:]
+                if len(line) > 1000 or end != b"\n":
                     break
-                text = line.decode().rstrip("\r\n")
+                text = line.decode()
+                if not text:
+                    continue
                 if writer in names:
                     tell(f"{names[writer]}: {text}", but=writer)
                 else:

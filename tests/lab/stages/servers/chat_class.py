@@ -89,7 +89,8 @@ class Person:
     def lines(self):
         while not self.gone:
             end = self.heard.find(b"\n")
-            if max(end, len(self.heard) if end < 0 else 0) > 1000:
+            so_far = self.heard if end < 0 else self.heard[:end]
+            if len(so_far.removesuffix(b"\r")) > 1000:
                 self.leave()
             if end < 0 or self.gone:
                 return
@@ -100,6 +101,8 @@ class Person:
                 self.leave()
 
     def hear(self, text):
+        if not text:
+            return
         if self.name is not None:
             self.chat.tell(f"{self.name}: {text}", but=self)
             return

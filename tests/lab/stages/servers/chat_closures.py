@@ -20,6 +20,8 @@ def serve(listener):
                 say(fd, text)
 
     def hear(fd, text):
+        if not text:
+            return
         if fd in names:
             tell(f"{names[fd]}: {text}", fd)
         else:
@@ -36,13 +38,14 @@ def serve(listener):
             data = b""
         heard[fd] += data
         *lines, heard[fd] = heard[fd].split(b"\n")
-        if not data or len(heard[fd]) > 1000:
+        if not data or len(heard[fd]) > 1001:
             gone.add(fd)
         for line in lines:
             try:
+                line = line.removesuffix(b"\r")
                 if len(line) > 1000:
                     raise ValueError
-                hear(fd, line.removesuffix(b"\r").decode())
+                hear(fd, line.decode())
             except ValueError:
                 gone.add(fd)
                 return

@@ -42,7 +42,11 @@ def serve(listener):
             while line := lines.readline(1002):
                 if not line.endswith(b"\n"):
                     break
-                text = line.decode().rstrip("\r\n")
+                line = line[:-1].removesuffix(b"\r")
+                if len(line) > 1000:
+                    break
+                if not (text := line.decode()):
+                    continue
                 with lock:
                     if waiting in names:
                         tell(f"{names[waiting]}: {text}", waiting)
