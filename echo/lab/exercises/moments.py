@@ -1,6 +1,6 @@
 """Hold a loop where it reads what woke it, until another thread has asked it for something.
 
-    with held_at_read(thread, ask, before=True) as moment:
+    with held_at(READERS, thread, ask, before=True) as moment:
         ...                 # wake the loop; before it reads, ask() runs in another thread
     moment.came             # whether it has read anything
 
@@ -20,16 +20,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
-LOCKED = 0.1  # seconds after which the loop goes on: it may hold the lock that the asker needs
-READERS: tuple[tuple[Any, str], ...] = (
-    (os, "eventfd_read"),
-    (os, "read"),
-    (socket.socket, "recv"),
-)
+LOCKED = 0.5  # seconds after which the loop goes on: it may hold the lock that the asker needs
+Functions = tuple[tuple[Any, str], ...]
+READERS: Functions = ((os, "eventfd_read"), (os, "read"), (socket.socket, "recv"))
+WRITERS: Functions = ((os, "eventfd_write"), (os, "write"), (socket.socket, "send"))
 
 
 class Moment:
-    """The first time that a thread reads a descriptor."""
+    """The first time that a thread reads, or writes, a descriptor."""
 
     def __init__(self, thread: threading.Thread, ask: Callable[[], object], before: bool) -> None:
         self.thread, self.ask, self.before = thread, ask, before
@@ -41,7 +39,7 @@ class Moment:
         asker.start()
         asker.join(LOCKED)
 
-    def read(self, real: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    def call(self, real: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """What the thread calls in place of the real function."""
         now = not self.came and threading.current_thread() is self.thread
         if now and self.before:
@@ -54,15 +52,15 @@ class Moment:
 
 
 @contextlib.contextmanager
-def held_at_read(
-    thread: threading.Thread, ask: Callable[[], object], before: bool
+def held_at(
+    functions: Functions, thread: threading.Thread, ask: Callable[[], object], before: bool
 ) -> Iterator[Moment]:
-    """Inside the block, `ask` is called once: just before the thread reads, or just after."""
+    """Inside the block, `ask` is called once: just before the thread calls one, or just after."""
     moment = Moment(thread, ask, before)
     with contextlib.ExitStack() as stack:
-        for owner, name in READERS:
+        for owner, name in functions:
             real = getattr(owner, name)
-            stand_in: Any = functools.partial(moment.read, real)
+            stand_in: Any = functools.partial(moment.call, real)
             if owner is socket.socket:  # a partial is no method: it would not be given the socket
                 stand_in = functools.partialmethod(called_with, moment, real)
             stack.enter_context(mock.patch.object(owner, name, stand_in))
@@ -70,4 +68,4 @@ def held_at_read(
 
 
 def called_with(sock: socket.socket, moment: Moment, real: Any, *arguments: Any) -> Any:
-    return moment.read(real, sock, *arguments)
+    return moment.call(real, sock, *arguments)

@@ -18,7 +18,7 @@ from typing import Any
 
 from echo.lab.conformance import is_stub
 from echo.lab.display import say
-from echo.lab.exercises.moments import held_at_read
+from echo.lab.exercises.moments import READERS, WRITERS, held_at
 from echo.lab.kernel.sleep import times_slept
 from echo.lab.kernel.where import where_is
 from echo.lab.run.rest import until
@@ -105,7 +105,7 @@ def second_call(
     def ask() -> None:
         faults.append(raised(loop, lambda: called.append("called")))
 
-    with held_at_read(thread, ask, before) as moment:
+    with held_at(READERS, thread, ask, before) as moment:
         ask()
         with contextlib.suppress(TimeoutError):
             until(lambda: crash or any(faults) or len(called) > moment.came, SOON_ENOUGH)
@@ -123,6 +123,43 @@ def second_call(
             f"the loop is {where_is(thread)}"
         )
     return ""
+
+
+def slow_asker(loop: Any, thread: threading.Thread, crash: list[BaseException]) -> str:
+    """The thread that asks is held after it has woken the loop, until the loop sleeps again."""
+    name = "makes a call although the thread that asks for it is slow"
+    called: list[str] = []
+    faults: list[str] = []
+    tid = thread.native_id or 0
+    slept = times_slept(tid)
+
+    def turn() -> None:
+        until(lambda: times_slept(tid) > slept and asleep_in_epoll(thread), SOON_ENOUGH)
+
+    def ask() -> None:
+        faults.append(raised(loop, lambda: called.append("called")))
+
+    asker = threading.Thread(target=ask, daemon=True)
+    with held_at(WRITERS, asker, functools.partial(quietly, turn), False) as moment:
+        asker.start()
+        asker.join(SOON_ENOUGH)
+        if moment.came:
+            quietly(lambda: until(lambda: called or crash or any(faults), SOON_ENOUGH))
+    if crash:
+        return failed(name, f"run() has ended: {type(crash[0]).__name__}: {crash[0]}")
+    if any(faults):
+        return failed(name, next(filter(None, faults)))
+    if not moment.came:
+        return ""  # it writes nothing that we know of; whether that wakes the loop is asked next
+    if not called:
+        why = "the loop woke up, found nothing to call, and slept again; only then was it told what"
+        return failed(name, f"{why} to call")
+    return passed(name)
+
+
+def quietly(wait: Callable[[], None]) -> None:
+    with contextlib.suppress(TimeoutError):
+        wait()
 
 
 def asleep_in_epoll(thread: threading.Thread) -> bool:
@@ -166,6 +203,7 @@ def sleeps_after_all(loop: Any, thread: threading.Thread, crash: list[BaseExcept
 
 DEMANDS: tuple[Demand, ...] = (
     rests_at_first,
+    slow_asker,
     wakes,
     sleeps_after_one,
     in_between,

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from echo.lab.exercises.moments import READERS, held_at_read
+from echo.lab.exercises.moments import READERS, held_at
 
 
 def by_eventfd():
@@ -42,8 +42,8 @@ def test_asks_once_next_to_the_first_read(make, before):
 
     reading = threading.Thread(target=loop)
     write()
-    with held_at_read(
-        reading, lambda: readable.append(bool(select.select([fd], [], [], 0)[0])), before
+    with held_at(
+        READERS, reading, lambda: readable.append(bool(select.select([fd], [], [], 0)[0])), before
     ):
         reading.start()
         reading.join()
@@ -54,7 +54,7 @@ def test_asks_once_next_to_the_first_read(make, before):
 def test_other_threads_read_as_ever():
     _, write, read, close = by_pipe()
     write()
-    with held_at_read(threading.Thread(), lambda: pytest.fail("not asked"), True) as moment:
+    with held_at(READERS, threading.Thread(), lambda: pytest.fail("not asked"), True) as moment:
         assert read() == b"x"
     close()
     assert not moment.came
@@ -62,6 +62,6 @@ def test_other_threads_read_as_ever():
 
 def test_everything_is_put_back():
     real = [getattr(owner, name) for owner, name in READERS]
-    with held_at_read(threading.current_thread(), bool, True):
+    with held_at(READERS, threading.current_thread(), bool, True):
         assert [getattr(owner, name) for owner, name in READERS] != real
     assert [getattr(owner, name) for owner, name in READERS] == real

@@ -160,6 +160,10 @@ WRONG = {
             loop(answer="while self.asked: self.asked.popleft()()"),
             "FAIL  sleeps again\n\n      the loop is running; is what woke it",
         ),
+        (
+            loop(call="os.eventfd_write(self.bell, 1); self.asked.append(function)"),
+            "the loop woke up, found nothing to call, and slept again; only then was it told",
+        ),
         (loop(call="function()"), "the function ran in the thread that asked for it"),
         (
             loop(answer="os.eventfd_read(self.bell); self.asked.popleft()()"),
