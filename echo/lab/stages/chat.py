@@ -278,7 +278,7 @@ def drops_a_client_that_never_reads(chat: Conversation) -> None:
         if owed >= TOO_MUCH:
             chat.settle()  # it may be about to hand over more, in another thread
             owed = said * 1005 - slow.waiting_in_kernel()
-    for guest in (ann, bob) if left not in came else (ann,):
+    for guest in (bob, ann) if left not in came else (ann,):
         while (line := next_of(guest, repr(left))) == here:
             pass
         if line != left:
