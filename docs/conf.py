@@ -95,9 +95,9 @@ still unread. You guess first, then the machine answers.</p>
 <p><a class="start" href="notebooks/00_start_here.html">Start with lesson 00</a></p>
 <figure class="landing">
 FIGURE
-<figcaption>Each column is one system call of the server. The hatched calls can put its thread to
-sleep. Client 2 connected and sent its bytes long before, but the server accepts it (column 6) only
-after client 1 has left (columns 4 and 5).</figcaption>
+<figcaption>Each column is one system call of the server. The hatched calls wait for a client.
+Client 2 connected and sent its bytes long before, but the server accepts it (column 6) only after
+client 1 has left (columns 4 and 5).</figcaption>
 </figure>
 
 """

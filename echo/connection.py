@@ -48,7 +48,7 @@ class Connection:
     def wanted(self):
         """The events to wait for next; 0 when we are done with this client.
 
-        READ while nothing is owed and the client has not finished: then the loops need not call.
+        READ if nothing is owed and the client has not finished: some servers then save this call.
         """
         if not self.unsent:
             return 0 if self.eof else READ

@@ -216,6 +216,17 @@ def test_function_is_held_against_its_cases(function, said, capsys):
         ({"client 2", "client 1"}, "yes  client 1\nyes  client 2\n\nRight."),
         ("client 1", 'yes  client 1\n\nNot yet: 1 of 2 is missing.\n"Waiting" shows why.'),
         (
+            ["client 1", "client 3"],
+            ('yes  client 1\nno   client 3\n\nNot yet: the second is wrong.\n"Waiting" shows why.'),
+        ),
+        (
+            "client 3",
+            (
+                "no   client 3\n\n"
+                'Not yet: your answer is wrong, and 2 are needed.\n"Waiting" shows why.'
+            ),
+        ),
+        (
             ["client 1", "client 3", "client 2"],
             (
                 "yes  client 1\nno   client 3\nyes  client 2\n\n"
@@ -223,7 +234,7 @@ def test_function_is_held_against_its_cases(function, said, capsys):
             ),
         ),
     ],
-    ids=["stub", "half a stub", "right", "missing", "one too many"],
+    ids=["stub", "half a stub", "right", "missing", "one wrong", "wrong alone", "one too many"],
 )
 def test_answer_is_held_against_what_was_measured(answer, said, capsys):
     """A wrong one is named; a missing one is left to be found."""

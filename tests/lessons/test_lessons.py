@@ -396,6 +396,23 @@ def has_ellipsis(code):
     )
 
 
+def explained(call):
+    """The heading to which a check sends a learner whose answer is wrong."""
+    name = getattr(call.func, "id", "")
+    by_place = call.args[2:3] if name in ("check_answer", "check_function") else []
+    by_name = [keyword.value for keyword in call.keywords if keyword.arg == "explained"]
+    return [node.value for node in by_place + by_name if isinstance(node, ast.Constant)]
+
+
+def test_a_check_points_to_a_section_of_its_lesson(lesson):
+    """Who reads that a section shows why goes and looks for it."""
+    headings = re.findall(r"(?m)^#+ (.+)", "\n".join(cell["text"] for cell in lesson.prose))
+    for cell in lesson.code:
+        calls = [node for node in ast.walk(ast.parse(cell["text"])) if isinstance(node, ast.Call)]
+        for call in calls:
+            assert set(explained(call)) <= set(headings), cell["id"]
+
+
 class TestEnd:
     def test_parts_stand_in_order(self, lesson):
         text = "\n".join(cell["text"] for cell in lesson.prose)

@@ -1,15 +1,18 @@
 """`python -m echo`, as it is run in a terminal: a process, its port and its signals."""
 
 import ast
+import os
 import re
 import signal
 import socket
+import subprocess
 import threading
 from contextlib import contextmanager, suppress
 
 import pytest
 
-from tests.servers.command import PATIENCE, SERVERS, Server, echoed, run, stall
+from tests.paths import ROOT
+from tests.servers.command import COMMAND, PATIENCE, SERVERS, Server, echoed, run, stall
 
 
 @contextmanager
@@ -63,6 +66,33 @@ def flooded(server):
                 sock.shutdown(socket.SHUT_RDWR)
             for thread in threads:
                 thread.join()
+
+
+def test_an_ipv6_address_is_said_in_brackets():
+    """Or its last colon and the port's could not be told apart."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error.strerror}")
+    command = [*COMMAND, "epoll", "0", "--host", "::1"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        said = process.stdout.readline()
+        process.kill()
+    assert re.fullmatch(r"epoll server listening on \[::1\]:\d+; Ctrl-C ends it\n", said)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_an_output_that_takes_nothing_is_said_in_one_sentence():
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [*COMMAND, "epoll", "0"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE,
+        )
+    assert (done.returncode, done.stderr) == (1, "python -m echo: No space left on device\n")
 
 
 @pytest.mark.parametrize("name", SERVERS)

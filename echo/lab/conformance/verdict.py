@@ -15,6 +15,7 @@ from echo.lab.run.process import NotAsked
 from echo.lab.run.server import checked, start
 from echo.lab.run.threads import RETURNED
 
+OF_THE_BENCH = "Tape", "start", "where_is"  # what the cell that shows a failure again may use
 DEAF = (
     "it does not stop when it is told to: does it swallow every exception, with a bare "
     "`except:`, or wait for something other than its sockets?"
@@ -95,9 +96,12 @@ def check(serve: Any, until: str | Requirement | None = None) -> None:
             print(f"----  {title(one)}\n      not asked: {reason}")
             continue
         except Failed as failure:
-            again = one.again.format(recipe_name(serve, sys._getframe(1).f_globals))
+            names = sys._getframe(1).f_globals
+            again = one.again.format(recipe_name(serve, names))
             if RETURNED in str(failure):  # mostly when a client has left
                 again += "\nclient.close()" * ("client = " in again) + "\nwhere_is(server)"
+            begin = "tape = Tape()"
+            again = again.replace(begin, imports_for(again, names) + begin, 1)
             say(
                 "wrong",
                 f"FAIL  {report(one, failure)}\n\n      To see it again:\n",
@@ -121,6 +125,17 @@ def recipe_name(serve: Any, names: Mapping[str, Any]) -> str:
         if isinstance(value, ModuleType) and getattr(value, own, None) is serve:
             return f"{name}.{own}"
     return own if own.isidentifier() else "serve"
+
+
+def imports_for(code: str, names: Mapping[str, Any]) -> str:
+    """The line that imports what `code` uses of the bench, and what is not known in `names`."""
+    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    missing = [
+        name
+        for name in OF_THE_BENCH
+        if name in used and not str(getattr(names.get(name), "__module__", "")).startswith("echo.")
+    ]
+    return f"from echo.lab import {', '.join(missing)}\n" if missing else ""
 
 
 def but_for(not_asked: int) -> str:

@@ -4,7 +4,7 @@ Every check says one of three things: not attempted, wrong (with what was expect
 came), or right.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from echo.lab.conformance.verdict import is_stub
@@ -95,10 +95,16 @@ def check_answer(answer: Any, measured: Any, explained: str, in_order: bool = Fa
     said = several([as_expected(one, right) for one in several(listed(answer))])
     lines = [yes_or_no(one in right, str(one)) for one in said]
     missing = len([one for one in right if one not in said])
-    if missing == 0 and all(one in right for one in said):
+    matches = [one in right for one in said]
+    if missing == 0 and all(matches):
         say("right", *lines, Line("right", "\nRight."))
         return
-    why = missing_text(missing, right) if missing else "not all of these belong there"
+    if all(matches):
+        why = missing_text(missing, right)
+    else:
+        why = wrong_text(matches) if missing else "not all of these belong there"
+        if len(said) < len(right):
+            why += f", and {len(right)} are needed"
     why = other_kind(said, right) or why
     say("wrong", *lines, Line("wrong", f"\nNot yet: {why}."), f'"{explained}" shows why.')
 
@@ -116,14 +122,24 @@ def check_parts(answer: list[Any], measured: list[Any], explained: str) -> None:
     if all(matches):
         say("right", *lines, Line("right", "\nRight."))
         return
-    wrong = [place for place, match in zip(PLACES, matches, strict=False) if not match]
-    why = f"the {' and the '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} wrong"
+    why = wrong_text(matches)
     say("wrong", *lines, Line("wrong", f"\nNot yet: {why}."), f'"{explained}" shows why.')
 
 
 def yes_or_no(right: bool, about: str) -> Line:
     """What is said of one part of an answer."""
     return Line("right", f"yes  {about}") if right else Line("wrong", f"no   {about}")
+
+
+def wrong_text(matches: Sequence[bool]) -> str:
+    """Which parts of an answer are wrong: "the first and the third are wrong"."""
+    if len(matches) == 1:
+        return "your answer is wrong"
+    wrong = [number for number, match in enumerate(matches) if not match]
+    if wrong[-1] >= len(PLACES):
+        return f"{len(wrong)} of these {'is' if len(wrong) == 1 else 'are'} wrong"
+    places = " and the ".join(PLACES[number] for number in wrong)
+    return f"the {places} {'is' if len(wrong) == 1 else 'are'} wrong"
 
 
 def missing_text(missing: int, right: Collection[Any]) -> str:

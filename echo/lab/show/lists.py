@@ -54,7 +54,7 @@ def lists(**tapes: Any) -> Drawing:
         raise TypeError("lists() needs a Tape by name, or several: lists(poll=tape)")
     seen = {name: kept(name, tape) for name, tape in tapes.items()}
     details = [f"{name}: {one.words()}" for name, one in seen.items()]
-    return Drawing("Who keeps the list, and what one wait moves.", details, lists_svg(seen))
+    return Drawing("Who keeps the list, and what one wait passes.", details, lists_svg(seen))
 
 
 def kept(name: str, tape: Any) -> Kept:

@@ -6,7 +6,7 @@ from errno import EAGAIN
 from select import EPOLLET, POLLIN, POLLOUT, POLLPRI
 from typing import Any, NamedTuple
 
-from echo.lab.record.calls import WAITS, Answer, Asked, Call, Control, Events, asked_words
+from echo.lab.record.calls import WAITS, Answer, Asked, Call, Control, Enter, Events, asked_words
 from echo.lab.words import FLAGS, amount, client_number, flag_names, in_order
 
 EPOLL_LANE = "epoll"  # the lane of what concerns no socket, but the interest list
@@ -16,7 +16,7 @@ class Step(NamedTuple):
     """One column of a timeline: a call that has returned, or all that have not."""
 
     name: str
-    kind: str  # "wait": a thread can sleep in it; "work"; "vain": nothing there, EAGAIN
+    kind: str  # "wait": it waits for a client; "work"; "vain": nothing there, EAGAIN
     asked: Events  # lane -> what the call asks about it, in flags of poll(); 0: only of it
     answer: Events = {}  # noqa: RUF012  lane -> what a wait has answered about it
     result: str = ""  # bytes, an error, whom accept4 has returned
@@ -120,6 +120,8 @@ def steps_of(tape: Any) -> list[Step]:
         return column_of[number] if number < len(column_of) else len(steps)
 
     def can_sleep(name: str, asked: Asked) -> bool:
+        if isinstance(asked, Enter) and asked.wait_for == 0:
+            return False
         return name in WAITS or (isinstance(asked, str) and (name, asked) in blocking)
 
     def step(call: Call) -> Step:

@@ -47,8 +47,9 @@ LONGEST_LABEL = 18  # letters: "clients 12 to 1000"
 def timeline(tape: Any = None, /, **tapes: Any) -> Drawing:
     """The calls of a Tape in their order, one lane a client; several tapes stand side by side.
 
-    There is no clock: a column is one call.  A call in which a thread can sleep covers the
-    lanes of all for whom it waits.  What is drawn is what the tape holds now.
+    There is no clock: a column is one call.  A call that waits for a client covers the lanes of
+    all for whom it waits; a sendto() that has returned is not drawn so, though it may have slept.
+    What is drawn is what the tape holds now.
     Raises TypeError for what is no tape.
     """
     if tape is not None:
@@ -316,7 +317,7 @@ def legend_of(steps: list[Step]) -> list[tuple[str, str]]:
     return [
         (key, text)
         for key, text, used in (
-            ("wait", "can sleep", any(step.kind == "wait" for step in steps)),
+            ("wait", "waits for a client", any(step.kind == "wait" for step in steps)),
             ("work", "works", any(step.kind == "work" for step in steps)),
             ("vain", "failed: EAGAIN", any(step.kind == "vain" for step in steps)),
             ("R", "answer: readable", "R" in letters),

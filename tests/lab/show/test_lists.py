@@ -33,7 +33,7 @@ def test_says_who_keeps_the_list(tape_of):
     by_the_kernel = "epoll_wait hands over none and reports 1, the kernel keeps 5 entries"
     in_every_call = "hands over 5 and reports 1, the kernel keeps none"
     assert str(shown).splitlines() == [
-        "Who keeps the list, and what one wait moves.",
+        "Who keeps the list, and what one wait passes.",
         f"select: the program keeps 5 entries, pselect6 {in_every_call}",
         f"poll: the program keeps 5 entries, poll {in_every_call}",
         f"epoll: the program keeps none, {by_the_kernel}",

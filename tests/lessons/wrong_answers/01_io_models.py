@@ -65,6 +65,7 @@ def read(conn):
     2: [
         MODELS.format("Blocking", "Non-Blocking", "Multiplexing"),
         MODELS.format("blocking I/O", "nonblocking", "I/O multiplexing"),
+        MODELS.format("blocking", "non blocking", "multiplexing"),
         MODELS.format("", "", "")
         + 'models = dict(zip(models, ["blocking", "non-blocking", "multiplexing"], strict=True))',
     ],
@@ -162,7 +163,7 @@ def read(conn):
     2: [
         (
             MODELS.format("asynchronous", "non-blocking", "multiplexing"),
-            "no   from_a_file: asynchronous\nyes  with_naps: non-blocking\n",
+            "no   from_a_file: asynchronous\nyes  with_naps: nonblocking\n",
         ),
         (
             MODELS.format("blocking", "multiplexing", "multiplexing"),

@@ -163,6 +163,9 @@ new = "if wanted & WRITE:"
     3: [
         ("removes, counts_on_it = 39, 44", "no   39\nyes  44\n\nNot yet"),
         ("removes, counts_on_it = 40, 43", "yes  40\nno   43\n\nNot yet"),
-        ("removes, counts_on_it = 37, 34", "no   37\nno   34\n\nNot yet"),
+        (
+            "removes, counts_on_it = 37, 34",
+            'no   37\nno   34\n\nNot yet: 2 of 2 are missing.\n"The whole server" shows why.',
+        ),
     ],
 }

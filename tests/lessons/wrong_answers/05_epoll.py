@@ -279,6 +279,12 @@ new = "pass"
         ),
         (
             """
+new = "elif wanted > conn.interest:"
+""",
+            "It should still do this:\n\nstops reading from a client that does not read",
+        ),
+        (
+            """
 new = "elif wanted == READ:"
 """,
             "It breaks, but not as asked. It should still do this:",
@@ -301,7 +307,7 @@ new = "elif wanted != WRITE:"
         ),
         (
             "told_wrongly = 35",
-            "no   line 35: if not wanted:",
+            'no   line 35: if not wanted:\n\nNot yet. "The whole server" shows why.',
         ),
     ],
     4: [
@@ -323,11 +329,13 @@ new = "elif wanted != WRITE:"
             .replace("connect_ex(", "connect("),
             "the server crashed: ConnectionRefusedError",
         ),
-        (  # the other end's event may come later in the same turn
-            PROXY.format(finish=FINISH, over="end.finished and end.other.finished").replace(
-                "            if fd not in ends:\n                continue\n", ""
-            ),
-            "KeyError",
+        (  # the other end's event may come later in the same turn, and here it always does
+            PROXY.format(finish=FINISH, over="end.finished and end.other.finished")
+            .replace("            if fd not in ends:\n                continue\n", "")
+            .replace("for end in here, there:", "for end in there, here:")
+            .replace("end.interest = end.wanted()", "end.interest = READ | WRITE")
+            .replace("elif one.wanted() != one.interest:", "elif False:"),
+            "the server crashed: KeyError",
         ),
         (  # an end that wants nothing stays on the list, and HUP comes unasked
             PROXY.format(finish=FINISH, over="end.finished and end.other.finished"),
