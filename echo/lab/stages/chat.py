@@ -261,6 +261,7 @@ def drops_a_client_that_never_reads(chat: Conversation) -> None:
     ann.gets("* slow joined")
     bob.gets("* slow joined")
     chat.lines.append("slow does not read; ann says many lines of 1000 bytes; bob reads")
+    spoken = "slow says 'I am here' whenever ann says something, and still does not read"
     left, here = "* slow left", "slow: I am here"
     said = owed = 0
     came: set[str] = set()
@@ -268,6 +269,8 @@ def drops_a_client_that_never_reads(chat: Conversation) -> None:
         new = numbered_lines(said, 5 if owed in NEAR else 50)
         text = "".join(f"{line}\n" for line in new).encode()
         if owed in NEAR:
+            if spoken not in chat.lines:
+                chat.lines.append(spoken)
             speaks_at_the_same_time(chat, ann, text, slow, b"I am here\n")
         else:
             ann.says_quietly(text)
