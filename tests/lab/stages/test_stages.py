@@ -9,6 +9,7 @@ import inspect
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -298,6 +299,18 @@ def test_a_verdict_is_one_line():
 
 
 # The lesson.
+
+
+def test_a_dropped_guest_is_not_heard_again():
+    """It was dropped in the turn in which it said something: what it is owed is thrown away."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        guest = load("chat").Guest(ours, {})
+        guest.name = "slow"
+        theirs.send(b"I am here\n")
+        guest.lost()
+        guest.receive()
+        assert guest.eof
 
 
 def definitions(source):

@@ -13,10 +13,6 @@ NOT_TEXT = """\
             guest.lost()
             return
 """
-DROPPED = """\
-        if self.eof:  # dropped in this turn: not to be heard any more
-            return
-"""
 DROP = """\
     if len(guest.unsent) > MOST:
         guest.lost()
@@ -188,11 +184,6 @@ CHAT_LIMITS: dict[str, Broken] = {
                 "            elif event & READ:\n",
             ),
         ),
-    ),
-    "hears_whom_it_has_dropped": Broken(
-        "drops a client that never reads",
-        "Receives from a client that it dropped a moment ago, and so takes it back.",
-        (change(DROPPED, ""),),
     ),
     "keeps_five_megabytes": Broken(
         "drops a client that never reads",
