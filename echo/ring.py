@@ -11,9 +11,9 @@ import struct
 
 from echo.syscall import address_of, call
 
-SETUP, ENTER, ENTRIES = 425, 426, 0x10000000  # numbers and layouts are from <linux/io_uring.h>
+SETUP, ENTER, ENTRIES = 425, 426, 0x10000000  # <asm/unistd.h>, <linux/io_uring.h>
 POLL, ACCEPT, CANCEL, SEND, RECV = 6, 13, 14, 26, 27  # operations
-LINK, MULTISHOT = 4, 2  # in an entry: the next one waits for it; go on after one result
+LINK, MULTISHOT = 4, 2  # in an entry: the next one waits for this one; many results
 GETEVENTS, MORE = 1, 2  # flags of the call, and of a result that is not the last
 ENTRY, RESULT = struct.Struct("<BBHiQQIIiI24x"), struct.Struct("<iIiI")
 SIZE = 256  # entries that fit before we enter the kernel
@@ -37,7 +37,7 @@ class Ring:
         self.written = 0  # entries that the kernel has not taken yet
 
     def submit(self, operation, fd, memory=b"", flags=0, address=0, how=0, shots=0):
-        """Write an entry; `memory`: bytes to send, or a buffer of ctypes to be filled."""
+        """Write an entry; memory: bytes to send, or a buffer to fill; how: flags; shots: ioprio."""
         while self.written == SIZE:
             self.enter(0)
         if memory:

@@ -46,6 +46,7 @@ platform.system = lambda: "Darwin"
 del signal.sigwaitinfo
 """
 WINDOWS = """
+import asyncio  # which would look for modules of Windows
 import ctypes, platform, select, signal, sys
 sys.platform = "win32"
 platform.system = lambda: "Windows"

@@ -1,4 +1,4 @@
-"""An echo server on trio: python trio_streams.py PORT"""
+"""An echo server on trio that catches no error: python trio_streams.py PORT"""
 
 import sys
 

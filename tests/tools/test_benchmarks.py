@@ -337,12 +337,12 @@ def test_load_counts_what_comes_back(tmp_path, depth):
     load = run.own_load(tmp_path)
     server = Process(f"{PYTHON} -m echo epoll {{port}}")
     try:
-        server.settle()
+        server.settle(20)
         before = server.descriptors()
         done = load(Scenario("", 5, depth, 100_000), server.address[1], 0.1)
         assert done.echoes > 0
         assert done.rate > 0
-        server.settle()
+        server.settle(20)
         assert server.descriptors() <= before + 1  # the spare that accept() keeps
     finally:
         server.end()

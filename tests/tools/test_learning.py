@@ -5,10 +5,12 @@ in test_working_copy.py.
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
 from copy import deepcopy as copy_of
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -201,14 +203,15 @@ class TestFresh:
 
 
 def test_all_lessons_are_there_with_links_and_folder(tmp_path, capsys):
-    """A link to another lesson leads to its copy, and 00 draws its map from what lies beside it."""
+    """A link to another lesson leads to its copy, and one to docs/ into the clone."""
     assert learning.main(["--into", str(tmp_path / "here")]) == 0
     assert capsys.readouterr().out == ""
     assert files(tmp_path / "here") == [path.name for path in LESSONS]
     for path in (tmp_path / "here").glob("*.ipynb"):
         for cell in nbformat.read(path, as_version=4).cells:
             for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", cell.source):
-                assert (tmp_path / "here" / link).is_file(), f"{path.name}: {link}"
+                beside = tmp_path / "here" if link.endswith(".ipynb") else ROOT / "learning"
+                assert Path(os.path.normpath(beside / link)).is_file(), f"{path.name}: {link}"
 
 
 def test_folder_that_cannot_be_written_is_one_sentence(tmp_path, capsys):

@@ -24,8 +24,8 @@ from playwright.sync_api import TimeoutError as BrowserTimeoutError
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
-START_SECONDS = 60  # for JupyterLab to answer, and for a notebook to be open
-CELL_SECONDS = 60
+START_SECONDS = 120  # for JupyterLab to answer, and for a notebook to be open
+CELL_SECONDS = 120  # in which no cell has ended: on a machine that does much else, too
 
 WINDOWS = itertools.count(1)
 # The theme is a setting, kept by the server: a window writes what it is to be, and then wears what

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from echo.lab.conformance.catalog import Requirement, title, up_to
+from echo.lab.conformance.mark import stops_reading_at
 from echo.lab.conformance.subject import Failed, Judged, Subject
 from echo.lab.display import say
 from echo.lab.run.process import NotAsked
@@ -65,14 +66,15 @@ def failing(
     return None
 
 
-def check(serve: Any, until: str | Requirement | None = None) -> None:
+def check(serve: Any, until: str | Requirement | None = None, mark: int | None = None) -> None:
     """Put the suite to a server, from easy to hard, and stop at the first failure.
 
-    `until`: the last requirement to ask, by name.  Prints a line for each requirement met,
-    and for one that is not the conversation that shows it.  Takes 10 seconds at the most.
+    `until`: the last requirement to ask, by name.  `mark`: after these, it must stop reading from
+    a client that it owes so many bytes.  Prints a line for each requirement met, and for one that
+    is not the conversation that shows it.  Takes 10 seconds at the most.
     """
     try:
-        asked = up_to(until)
+        asked = up_to(until) + ([stops_reading_at(mark)] if mark else [])
     except ValueError as error:
         say("open", str(error))
         return

@@ -23,6 +23,30 @@ SHORT = 1.0  # seconds: how long a client may stay when we wait for its end
 SLACK = 60  # seconds that a machine may stand still between the timer and our look
 NEVER = 5.0  # seconds after which a client that should have been closed never will be
 UNTIL = "survives a client that resets"
+LATER = 0.3  # seconds between two clients, or between a client and its first word
+ROUNDING = 2  # milliseconds
+
+
+class Overdue(float):
+    """A time in the past that has only become so after the server compared it with the clock.
+
+    Between that look and its wait a timer may become due; here it always does.
+    """
+
+    looks = 0
+
+    def __le__(self, other: float) -> bool:
+        self.looks += 1
+        return self.looks > 1 and float(self) <= other
+
+
+class Passing(float):
+    """A limit that has passed when the server comes to wait for it: its timers are Overdue."""
+
+    def __add__(self, now: float) -> Overdue:
+        return Overdue(now - 1)
+
+    __radd__ = __add__
 
 
 def check_timers(serve: Any) -> None:
@@ -56,8 +80,45 @@ def fault_of_waiting(serve: Callable[..., Any]) -> str:
         given = timeout_at_rest(server)
         if given is None or not (HOUR - SLACK) * 1000 <= given <= HOUR * 1000 + 1:
             return f"its only client may stay for an hour, and {said(given)}"
-        client.close()
-    return fault_of_closing(serve)
+        time.sleep(LATER)
+        most = (HOUR - LATER) * 1000 + ROUNDING
+        client.send(b"hello")
+        client.recv(100)
+        given = timeout_at_rest(server)
+        if given is None or given > most:
+            return (
+                f"a client that has used up {LATER:g} seconds of its hour speaks, and then "
+                f"{said(given)}: the whole hour again, and not what is left of it"
+                if given is not None
+                else f"after the first word of a client {said(given)}"
+            )
+        server.connect()
+        given = timeout_at_rest(server)
+        if given is None or given > most:
+            return (
+                f"of two clients, the second came {LATER:g} seconds later, and {said(given)}: "
+                "that is when the time of the second is over, and the first will be late"
+                if given is not None
+                else f"with two clients {said(given)}"
+            )
+    return fault_of_closing(serve) or fault_when_overdue(serve)
+
+
+def fault_when_overdue(serve: Callable[..., Any]) -> str:
+    """What becomes of a timer that is due between the look at the clock and the wait."""
+    with start(lambda listener: serve(listener, Passing(SHORT))) as server:
+        client = server.connect()
+        client.settimeout(NEVER)
+        try:
+            client.recv(100)
+        except TimeoutError:
+            return (
+                "a timer became due after the server had looked at the clock and before it "
+                f"waited, and {said(timeout_at_rest(server))}; its client is still connected"
+            )
+        except ConnectionError:
+            pass
+    return str(server.crash or "")
 
 
 def fault_of_closing(serve: Callable[..., Any]) -> str:

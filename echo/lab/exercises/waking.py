@@ -18,6 +18,7 @@ from typing import Any
 
 from echo.lab.conformance import is_stub
 from echo.lab.display import say
+from echo.lab.exercises.moments import held_at_read
 from echo.lab.kernel.sleep import times_slept
 from echo.lab.kernel.where import where_is
 from echo.lab.run.rest import until
@@ -51,7 +52,7 @@ def check_waking(make: Any) -> None:
     if fault:
         say("wrong", fault)
     else:
-        say("right", "\nRight: 4 of 4.")
+        say("right", f"\nRight: {len(DEMANDS)} of {len(DEMANDS)}.")
 
 
 def run(loop: Any, crash: list[BaseException]) -> None:
@@ -86,6 +87,48 @@ def wakes(loop: Any, thread: threading.Thread, crash: list[BaseException]) -> st
     return passed(name)
 
 
+def in_between(loop: Any, thread: threading.Thread, crash: list[BaseException]) -> str:
+    """One call wakes it; a second one is asked for just before or after it reads what woke it."""
+    name = "makes a call that is asked for while it wakes up"
+    for before in (True, False):
+        if fault := second_call(loop, thread, crash, before):
+            return failed(name, fault)
+    return passed(name)
+
+
+def second_call(
+    loop: Any, thread: threading.Thread, crash: list[BaseException], before: bool
+) -> str:
+    called: list[str] = []
+    faults: list[str] = []
+
+    def ask() -> None:
+        faults.append(raised(loop, lambda: called.append("called")))
+
+    with held_at_read(thread, ask, before) as moment:
+        ask()
+        with contextlib.suppress(TimeoutError):
+            until(lambda: crash or any(faults) or len(called) > moment.came, SOON_ENOUGH)
+        with contextlib.suppress(TimeoutError):
+            until(lambda: crash or any(faults) or asleep_in_epoll(thread), SOON_ENOUGH)
+    if crash:
+        return f"run() has ended: {type(crash[0]).__name__}: {crash[0]}"
+    if any(faults):
+        return next(filter(None, faults))
+    if moment.came and len(called) != 2:
+        when = "just before" if before else "just after"
+        return (
+            f"another thread asked for a second call {when} the loop read what had woken it; "
+            f"{len(called)} of the 2 calls {'was' if len(called) == 1 else 'were'} made, and "
+            f"the loop is {where_is(thread)}"
+        )
+    return ""
+
+
+def asleep_in_epoll(thread: threading.Thread) -> bool:
+    return where_is(thread) == "asleep in epoll_wait"
+
+
 def all_of_them(loop: Any, thread: threading.Thread, crash: list[BaseException]) -> str:
     name = f"makes {THREADS * CALLS_EACH} calls from {THREADS} threads, each once"
     called: list[int] = []
@@ -113,11 +156,22 @@ def all_of_them(loop: Any, thread: threading.Thread, crash: list[BaseException])
     return passed(name)
 
 
-def sleeps_again(loop: Any, thread: threading.Thread, crash: list[BaseException]) -> str:
+def sleeps_after_one(loop: Any, thread: threading.Thread, crash: list[BaseException]) -> str:
+    return rests(thread, crash, "sleeps again")
+
+
+def sleeps_after_all(loop: Any, thread: threading.Thread, crash: list[BaseException]) -> str:
     return rests(thread, crash, "sleeps again afterwards")
 
 
-DEMANDS: tuple[Demand, ...] = (rests_at_first, wakes, all_of_them, sleeps_again)
+DEMANDS: tuple[Demand, ...] = (
+    rests_at_first,
+    wakes,
+    sleeps_after_one,
+    in_between,
+    all_of_them,
+    sleeps_after_all,
+)
 
 
 def rests(thread: threading.Thread, crash: list[BaseException], name: str) -> str:

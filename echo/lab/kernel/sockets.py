@@ -64,11 +64,10 @@ def longest_queue() -> int:
     return socket.SOMAXCONN
 
 
-def held_by_the_kernel(client: socket.socket, port: int) -> int | None:
-    """Bytes of one connection to a server on `port` that lie in the kernel's four queues.
+def other_end(client: socket.socket, port: int) -> tuple[int, int] | None:
+    """Bytes not acknowledged and bytes unread at the server's end of a connection to `port`.
 
-    Read from /proc/net/tcp, for the server's end may belong to another process.  None if that
-    end is not there.
+    Read from /proc/net/tcp, for that end may belong to another process.  None if it is not there.
     """
     mine = client.getsockname()[1]
     row = rf":{port:04X} [0-9A-F]+:{mine:04X} \w\w ([0-9A-F]+):([0-9A-F]+) "
@@ -79,11 +78,33 @@ def held_by_the_kernel(client: socket.socket, port: int) -> int | None:
             while where >= 0:
                 begin = text.rfind("\n", 0, where)
                 if found := re.search(row, text[begin : text.find("\n", where)]):
-                    ours = queues(client)
-                    theirs = sum(int(count, 16) for count in found.groups())
-                    return theirs + ours.unread + ours.unacknowledged
+                    return int(found[1], 16), int(found[2], 16)
                 where = text.find(f":{mine:04X} 0", where + 1)
     return None
+
+
+def held_by_the_kernel(client: socket.socket, port: int) -> int | None:
+    """Bytes of one connection to a server on `port` that lie in the kernel's four queues.
+
+    None if the server's end is not there.
+    """
+    if theirs := other_end(client, port):
+        ours = queues(client)
+        return sum(theirs) + ours.unread + ours.unacknowledged
+    return None
+
+
+def on_the_way(client: socket.socket, port: int) -> bool:
+    """Whether TCP itself has still to deliver something of this connection, in either direction.
+
+    A packet that found no room is sent again after a while that doubles each time (tcp(7)); until
+    then both programs sleep, and neither is to blame.
+    """
+    theirs, ours = other_end(client, port), queues(client)
+    if theirs is None:
+        return False
+    unacknowledged, unread = theirs
+    return bool((unacknowledged and not ours.unread) or (ours.unacknowledged and not unread))
 
 
 def ends_here(port: int) -> list[int]:

@@ -54,6 +54,10 @@ JOBS = {
         ASLEEP,
     ],
 }
+LACKING = {
+    "poll": "Python has no poll() on Windows",
+    "epoll": "it needs Linux",
+}  # what NEEDS says, in words
 TIRED = {"sigio": "after each signal it asks every client: one call or more for each"}
 
 
@@ -78,7 +82,7 @@ def check_choice(**answers: Any) -> None:
     if right == len(answers):
         print(f"\nRight: {right} of {right}.")
     else:
-        print(f"\n{right} of {len(answers)} so far. The words come from the table of compare().")
+        print(f"\n{right} of {len(answers)} so far. What  is from the table of compare().")
 
 
 def name_given(answer: Any) -> str:
@@ -89,12 +93,14 @@ def name_given(answer: Any) -> str:
 
 def objection(job: str, name: str) -> str | None:
     """Why it does not suit, with the word that was measured; None if it does."""
-    row = {"systems": "all" if name not in NEEDS else f"those with {NEEDS[name]}()"}
+    row = {"systems": LACKING.get(NEEDS.get(name, ""), "all")}
     for need in JOBS[job]:
         if need.column not in row:
             row |= measure(name, waits=any(need.column == "one wait" for need in JOBS[job]))
         word = row[need.column]
         if not need.suits(word) and word not in ("not asked", "not told"):
+            if need.column == "systems":  # no column of the table
+                return f"{need.otherwise}: {word}"
             return f'{need.otherwise} ("{need.column}": {word})'
     return TIRED.get(name) if job == "chat" else None
 

@@ -1,4 +1,4 @@
-"""What the frameworks of others are made of, and what becomes of their shortest echo servers.
+"""What the frameworks of others are made of, and what becomes of minimal echo servers.
 
     asked = frameworks("asyncio", "Tornado", "Node.js", "Netty")
     asked                           # a table: what the kernel says of each
@@ -37,7 +37,7 @@ HARD = {  # column -> what is tried
     "no descriptor": "one more client connects, and no descriptor is left",
 }
 ASKED_HEADS = ("framework", "sleeps in", "threads", "listener", "a client", "woken by")
-VERDICTS = "What becomes of the shortest echo server of each"
+VERDICTS = "What becomes of a minimal echo server on each"
 
 
 class Framework(NamedTuple):

@@ -68,8 +68,8 @@ HARMLESS = [
     ),
     Mutation(
         "accept",
-        "            sock.close()  # nobody",
-        "            pass  # nobody",
+        "            sock.close()  # without a spare",
+        "            pass  # without a spare",
         "goes_on_when_descriptors_run_out",
         why="the bench leaves a descriptor for the spare; test_accept.py does not",
     ),

@@ -1,5 +1,6 @@
 """What the kernel says about sockets, each state held still on loopback."""
 
+import contextlib
 import select
 import socket
 import struct
@@ -211,3 +212,36 @@ def test_table_of_the_kernel_is_told_as_if_nothing_had_moved(readings, told, mon
     texts = ["\n".join([HEADING, *lines, ""]) for lines in readings]
     monkeypatch.setattr(sockets, "tcp_table", lambda: texts.pop(0) if len(texts) > 1 else texts[0])
     assert sockets.connections(0x1F90) == told
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "expected"),
+    [
+        ((0, 0), (0, 0), False),
+        ((7, 0), (0, 0), True),  # it has sent, and nothing is here
+        ((7, 0), (9, 0), False),  # something is here, and we do not read
+        ((0, 0), (0, 7), True),  # we have sent, and nothing is there
+        ((0, 9), (0, 7), False),  # something is there, and the server does not read it
+        (None, (0, 7), False),  # that end has gone
+    ],
+)
+def test_what_is_on_the_way(monkeypatch, theirs, ours, expected):
+    """TCP has still to deliver it, whatever the programs do."""
+    monkeypatch.setattr(sockets, "other_end", lambda *_: theirs)
+    monkeypatch.setattr(sockets, "queues", lambda _: sockets.Queues(*ours, 0))
+    assert sockets.on_the_way(None, 0) is expected
+
+
+def test_what_is_not_read_is_not_on_the_way():
+    """However full both ends are."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(listener.getsockname())
+    server, _ = listener.accept()
+    with listener, client, server:
+        assert sockets.other_end(client, server.getsockname()[1]) == (0, 0)
+        client.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                client.send(bytes(100_000))
+        assert sockets.queues(client).unacknowledged
+        assert not sockets.on_the_way(client, server.getsockname()[1])

@@ -91,6 +91,20 @@ WRONG = {
             ),
             "FAIL  sleeps while a half closed client does not read",
         ),
+        (
+            SERVE.format(
+                interest="return (READ if owed < 1_000_000 and not finished else 0) "
+                "| WRITE * (owed > 0)"
+            ),
+            "FAIL  stops reading at 100,000 bytes owed",
+        ),
+        (
+            SERVE.format(
+                interest="return (READ if owed < 200_000 and not finished else 0) "
+                "| WRITE * (owed > 0)"
+            ),
+            "client 1 is owed 2",
+        ),
     ],
     3: [
         (
@@ -103,7 +117,7 @@ WRONG = {
         ),
         (
             CHOICE.format("epoll", "threaded", "poll"),
-            "tool     poll: no, it does not run on every system",
+            "tool     poll: no, it does not run on every system: Python has no poll() on Windows",
         ),
         (
             CHOICE.format("epol", "threaded", "nonblocking"),

@@ -121,7 +121,7 @@ RIGHT = {
 WRONG = {
     1: [
         (LETTERS.format('["a", "b", "d"]'), "no   a\nyes  b\nyes  d"),
-        (LETTERS.format('["b", "c", "d", "e"]'), '"Not every await is a pause" shows why.'),
+        (LETTERS.format('["b", "c", "d", "e"]'), '"When await pauses" shows why.'),
         (LETTERS.format('["b"]'), "yes  b\n\nNot yet: 1 of 2 is missing."),
     ],
     2: [
@@ -129,6 +129,18 @@ WRONG = {
         (
             serve("return 1 if timers else None"),
             "its only client may stay for an hour, and the kernel was told to wait for at most 1 ",
+        ),
+        (
+            serve("return limit if timers else None"),
+            "a client that has used up 0.3 seconds of its hour speaks, and then the kernel",
+        ),
+        (
+            serve("return max(0, timers[-1][0] - time.monotonic()) if timers else None"),
+            "of two clients, the second came 0.3 seconds later, and the kernel was told to wait",
+        ),
+        (
+            serve("return timers[0][0] - time.monotonic() if timers else None"),
+            "before it waited, and the kernel was told to wait without a limit",
         ),
         (serve("return timers[0][0] - time.monotonic()"), "IndexError: list index out of range"),
         (
@@ -146,12 +158,19 @@ WRONG = {
         (loop(call="self.asked.append(function)"), "nobody has woken it: the loop is still asleep"),
         (
             loop(answer="while self.asked: self.asked.popleft()()"),
-            "FAIL  sleeps again afterwards\n\n      the loop is running; is what woke it",
+            "FAIL  sleeps again\n\n      the loop is running; is what woke it",
         ),
         (loop(call="function()"), "the function ran in the thread that asked for it"),
         (
             loop(answer="os.eventfd_read(self.bell); self.asked.popleft()()"),
-            "some functions never ran",
+            "just before the loop read what had woken it; 1 of the 2 calls was made",
+        ),
+        (
+            loop(
+                answer="while self.asked: self.asked.popleft()()\n"
+                "        os.eventfd_read(self.bell)"
+            ),
+            "just before the loop read what had woken it; 1 of the 2 calls was made",
         ),
         (
             loop(init="pass", call="self.asked.append(function)", timeout="0.01",

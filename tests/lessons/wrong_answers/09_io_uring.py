@@ -100,7 +100,11 @@ WRONG = {
         (ONE, "FAIL  serves one client after another"),
         (
             ACCEPTS.replace("conn.sent(result)", 'conn.unsent = b""').replace("16 *", "64 *"),
-            "FAIL  ",
+            "FAIL  sends the rest of a send that took only a part",
+        ),
+        (
+            ACCEPTS.replace("conn.sent(result)", 'conn.unsent = b""').replace("16 *", "4 *"),
+            "the result of a SEND says how many bytes it took",
         ),
     ],
     2: [
@@ -135,7 +139,7 @@ new = "ring.submit(RECV, fd, ctypes.create_string_buffer(RECV_SIZE))"
     ],
     3: [
         (ANSWER.format("ABC", "EBADF ECANCELED", "EBADF 5"), "no   ABC"),
-        (ANSWER.format("CAB", "EBADF 5", "EBADF 5"), "Not yet"),
-        (ANSWER.format("CAB", "EBADF ECANCELED", "EBADF ECANCELED"), "Not yet"),
+        (ANSWER.format("CAB", "EBADF 5", "EBADF 5"), "Not yet: the second is wrong"),
+        (ANSWER.format("CAB", "EBADF ECANCELED", "EBADF ECANCELED"), "Not yet: the third is wrong"),
     ],
 }
