@@ -12,16 +12,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from echo.lab.conformance.subject import BUFFER, Subject, Talker
-from echo.lab.kernel.sleep import NotTold, sleeping
 from echo.lab.kernel.sockets import tcp_table, unread
-from echo.lab.run.server import Server
 
 PROMPTLY = 2.0  # seconds by which anything that works has happened
 MOMENT = 0.1  # seconds between two looks at a server that says nothing
-PATIENT = 15.0  # seconds by which a server that has nothing to do sleeps
-OCCUPIED = 0.5  # seconds of a processor that nothing to do does not take
-LOOKS_AT_IT, LOOK_PAUSE = 20, 0.01  # so often we look, so many seconds apart
-RESTLESS_NOW = 40  # times a second that it need not wake up; redis-server does ten times
 SHOWN = 14  # lines of a conversation that a failure shows
 
 
@@ -73,32 +67,6 @@ class Conversation(Subject):
         rests = self.settle(MOMENT)
         time.sleep(MOMENT)
         return rests and self.server.cpu() - before < 0.001
-
-    def awake(self) -> bool:
-        """Whether a thread of the server runs, or would like to: a busy machine may not let it."""
-        if not isinstance(self.server, Server):
-            return "running" in self.server.where_is()
-        with contextlib.suppress(NotTold, ProcessLookupError):
-            return any(sleeping(tid) is None for tid in self.server.tids())
-        return False
-
-    def expect_asleep(self) -> None:
-        """Nothing happens, so sooner or later each thread sleeps, and goes on sleeping.
-
-        What is asked is whether it is awake, and not how much of a processor it has used: on a
-        machine with much to do a server that never sleeps may get next to nothing.
-        """
-        deadline, computed = time.monotonic() + PATIENT, self.server.cpu()
-        awake = [True] * LOOKS_AT_IT
-        while sum(awake) > LOOKS_AT_IT / 4:  # of the last LOOKS_AT_IT
-            time.sleep(LOOK_PAUSE)
-            awake = [*awake[1:], self.awake()]
-            late = time.monotonic() > deadline or self.server.cpu() - computed > OCCUPIED
-            self.expect(not late, "nothing happens, and yet the server is busy all the time")
-        slept, began = self.server.times_slept(), time.monotonic()
-        time.sleep(LOOKS_AT_IT * LOOK_PAUSE)
-        often = (self.server.times_slept() - slept) / (time.monotonic() - began) > RESTLESS_NOW
-        self.expect(not often, "nothing happens, and yet the server wakes up all the time")
 
     def fail(self, *lines: str) -> None:
         if len(self.lines) > SHOWN:
