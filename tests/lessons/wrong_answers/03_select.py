@@ -165,8 +165,7 @@ new = "if wanted & WRITE:"
         ("removes, counts_on_it = 40, 43", "yes  40\nno   43\n\nNot yet"),
         (
             "removes, counts_on_it = 37, 34",
-            "no   37\nno   34\n\nNot yet: the first and the second are wrong.\n"
-            '"The whole server" shows why.',
+            'Not yet: the first and the second are wrong.\n"The whole server" shows why.',
         ),
     ],
 }
