@@ -112,8 +112,8 @@ ONLY_IN_JUPYTERLAB = {
     "Shift+Enter runs a cell. If a cell hangs, press the stop button ■ and run its section again "
     "from the heading.": "This page shows what each cell printed when it ran.",
     "press the stop button ■ above the notebook": "press JupyterLab's stop button ■",
-    "(the + above the notebook makes one)": "(in JupyterLab, its + makes one)",
-    "(Outside JupyterLab you see only their text.)": "(On this page you see only their text.)",
+    "the + above the notebook makes one": "in JupyterLab, its + makes one",
+    "Outside JupyterLab you see only text.": "On this page you see only their text.",
 }
 found = set()  # of these, by all lessons
 
