@@ -1,5 +1,6 @@
 """Fixtures for the tests of the lab: what none may leave, a pretended notebook, a file."""
 
+import os
 import textwrap
 import threading
 from types import SimpleNamespace
@@ -7,6 +8,7 @@ from types import SimpleNamespace
 import IPython
 import pytest
 
+from echo.lab.kernel.processes import parent_of, pids
 from echo.lab.run import server as server_module
 from echo.lab.run import threads as threads_module
 from tests.lab.bench import STAY, eventually, forget, tcp_sockets
@@ -79,3 +81,15 @@ def nobody_is_left(tmp_path):
     """No process whose command line names a file of this test outlives it."""
     yield
     assert left(tmp_path) == []
+
+
+@pytest.fixture
+def no_process_stays():
+    """Each program that a test has started is gone, with all its processes."""
+    before = children()
+    yield
+    assert children() == before
+
+
+def children():
+    return {pid for pid in pids() if parent_of(pid) == os.getpid()}

@@ -2,7 +2,7 @@
 
 import ast
 import inspect
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from types import GeneratorType, ModuleType
 from typing import Any
 
@@ -69,10 +69,6 @@ def other_kind(said: Collection[Any], right: Collection[Any]) -> str:
         if type(one) not in kinds:
             return f"{one!r} is wrong in its form: expected is {form_of(right)}"
     return ""
-
-
-def is_lambda(function: Callable[..., Any]) -> bool:
-    return getattr(function, "__name__", "") == "<lambda>"
 
 
 def same_line(old: str, new: str) -> bool:

@@ -1,12 +1,10 @@
 """The frameworks asked: those that are here by the kernel, the others as they were recorded."""
 
-import os
 import re
 
 import pytest
 
 from echo.lab import frameworks, riddle
-from echo.lab.kernel.processes import parent_of, pids
 from echo.lab.measure import frameworks as frameworks_module
 from echo.lab.measure import riddle as riddle_module
 from echo.lab.measure.frameworks import HARD, RECORDED, WELL, one_after_another
@@ -15,17 +13,7 @@ from echo.lab.run import foreign
 from echo.lab.run.foreign import CAREFUL, EVERY, FOREIGN, STRANGERS, Foreign, missing
 from tests.paths import ROOT
 
-
-@pytest.fixture(autouse=True)
-def nothing_stays():
-    """Each server is gone with all its processes."""
-    before = children()
-    yield
-    assert children() == before
-
-
-def children():
-    return {pid for pid in pids() if parent_of(pid) == os.getpid()}
+pytestmark = pytest.mark.usefixtures("no_process_stays")
 
 
 @pytest.mark.timing

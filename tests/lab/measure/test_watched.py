@@ -1,25 +1,12 @@
 """How programs watch their sockets: asked of the kernel where they are, recorded where not."""
 
-import os
-
 import pytest
 
 from echo.lab import watched
-from echo.lab.kernel.processes import parent_of, pids
 from echo.lab.measure import watched as watched_module
 from echo.lab.measure.watched import WATCHABLE, Program, Watched, path_of
 
-
-@pytest.fixture(autouse=True)
-def nothing_stays():
-    """Each program is gone with all its processes."""
-    before = children()
-    yield
-    assert children() == before
-
-
-def children():
-    return {pid for pid in pids() if parent_of(pid) == os.getpid()}
+pytestmark = pytest.mark.usefixtures("no_process_stays")
 
 
 @pytest.mark.timing

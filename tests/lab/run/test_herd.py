@@ -1,6 +1,5 @@
 """A herd of processes at one listener: whom a client wakes, and that no process stays."""
 
-import os
 import select
 import signal
 import time
@@ -8,22 +7,10 @@ import time
 import pytest
 
 from echo.lab import herd
-from echo.lab.kernel.processes import parent_of, pids
 from echo.lab.run import herd as herd_module
 
 EXCLUSIVE = select.EPOLLIN | select.EPOLLEXCLUSIVE
-
-
-@pytest.fixture(autouse=True)
-def no_child_stays():
-    """Whatever happens, every worker is gone and has been waited for."""
-    before = children()
-    yield
-    assert children() == before
-
-
-def children():
-    return {pid for pid in pids() if parent_of(pid) == os.getpid()}
+pytestmark = pytest.mark.usefixtures("no_process_stays")
 
 
 @pytest.mark.timing
