@@ -118,6 +118,7 @@ def test_a_day_of_learning_changes_nothing_that_git_knows(clone, page):
             if path.stem == RUN:
                 lab.run_all(page)
                 assert not lab.unannounced_errors(page)
+                saved_by_itself(page, copy)  # while it saves, JupyterLab overlooks a change
                 page.evaluate(
                     f"""text => [...{lab.PANEL}.content.model.cells]
                         .find(one => one.getMetadata('exercise') && one.type === 'code')

@@ -276,7 +276,7 @@ class Talker:
         got, end = self.receive(len(data) - late)
         if late and not end:
             self.subject.settle_quickly()  # its sender does not wait for long
-            rest, end = self.receive(late)
+            rest, end = self.receive(late, already=len(got))
             got += rest
         if got != data:
             came = short(got) if got else "nothing"
@@ -302,8 +302,8 @@ class Talker:
             self.subject.fail(f"{self.name} receives  {came}{end}")
         self.note("receives  b'': the end")
 
-    def receive(self, count: int) -> tuple[bytes, str]:
-        """Up to `count` bytes, and what kept us from having more."""
+    def receive(self, count: int, already: int = 0) -> tuple[bytes, str]:
+        """Up to `count` bytes, and what kept us from having more; `already` came before them."""
         data = bytearray()
         deadline = time.monotonic() + 2 * SOON
         given_up = time.monotonic() + 2 * STARVED
@@ -322,7 +322,7 @@ class Talker:
                     return bytes(data), ", then b'': the end"
                 data += piece
         except TimeoutError:
-            return bytes(data), f", then nothing for {SOON} seconds" if data else ""
+            return bytes(data), f", then nothing for {SOON} seconds" if data or already else ""
         except OSError as error:
             return bytes(data), f", then an error: {error.strerror}"
         return bytes(data), ""

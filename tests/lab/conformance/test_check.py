@@ -17,6 +17,7 @@ from echo.connection import READ, WRITE
 from echo.lab.conformance import REQUIREMENTS, title
 from echo.lab.conformance.requirements import clients as clients_module
 from echo.lab.conformance.requirements import limits
+from echo.lab.conformance.subject import BUFFER, LONG
 from echo.lab.conformance.verdict import examine
 from tests.lab.conformance.told import AT_MOST, echoes_once, returns, said
 from tests.paths import ROOT
@@ -169,6 +170,16 @@ def drips(listener):
                     sock.send(data[number : number + 1])
 
 
+def keeps_the_end(listener):
+    """Of a long message, exactly what its client waits for before it reads the last bytes."""
+    while True:
+        with listener.accept()[0] as sock:
+            left = LONG - 8 * BUFFER
+            while data := sock.recv(min(left, 4096) or 4096):
+                sock.sendall(data[:left])
+                left -= len(data[:left])
+
+
 @pytest.mark.parametrize(
     ("serve", "requirement", "sentences"),
     [
@@ -248,6 +259,11 @@ def drips(listener):
             drips,
             "sends back a message longer than the buffers",
             ["client 1 receives  a part of it, in 4 seconds: that is too slow"],
+        ),
+        (
+            keeps_the_end,
+            "sends back a message longer than the buffers",
+            ["client 1 receives  a part of it, then nothing for 2 seconds\n"],
         ),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
