@@ -125,7 +125,8 @@ def goes_on_after_an_error(redis: Conversation) -> None:
     for words in ([b"FLY"], [b"GET"], [b"SET", b"k"], [b"SET", b"k", b"v", b"PX", b"soon"]):
         send(client, *words)
         client.gets_one(
-            lambda line: line.startswith("-ERR ") and line[-1] == "\r", "'-ERR ' and a reason"
+            lambda line: line.startswith("-ERR ") and line[-1] == "\r",
+            "'-ERR ', a reason and '\\r\\n'",
         )
         asks(client, [b"PING"], b"+PONG\r\n")
     lost = redis.connect()

@@ -20,6 +20,7 @@ from echo.lab.stages.talk import Conversation, Stage
 
 STAGES_OF: dict[str, list[Stage]] = {"chat": chat.CHAT_STAGES, "redis": tiny_redis.REDIS_STAGES}
 WIDTH = 94
+_HELD: set[Stage] = set()  # in this process, so that a change which breaks one of them is shown
 
 
 class StageVerdict(NamedTuple):
@@ -115,6 +116,8 @@ def examine_stage(serve: Callable[..., Any], stage: Stage) -> None:
 def check_stage(series: str, numbers: int | Sequence[int], serve: Any, *new: Any) -> None:
     """Whether a stage holds, and all before it; prints the conversation of the one that does not.
 
+    If a stage before it doesn't hold, the conversation is printed only if that stage held earlier.
+
     `series`: "chat" or "redis".  `numbers`: the stage, or several that one exercise is about.
     `serve`: your server.  `new`: the functions that this exercise has you write; one that still
     contains `...` is not attempted yet.  Raises ValueError for a stage that there is not.
@@ -137,6 +140,7 @@ def check_stage(series: str, numbers: int | Sequence[int], serve: Any, *new: Any
         say("open", str(error).replace("start()", "check_stage()"))
         return
     verdict = judge(series, lambda stage: start(serve, buffer=stage.buffer), until=asked[-1])
+    _HELD.update(stages[: verdict.met])
     for stage, reason in verdict.not_asked:
         print(f'Stage {stage.number}, "{stage.name}", was not asked: {reason}.')
     if verdict.failed is None:
@@ -147,6 +151,11 @@ def check_stage(series: str, numbers: int | Sequence[int], serve: Any, *new: Any
         number = verdict.failed.number
         kind = "open"
         said = f'Stage {asked[0]} opens when stage {number} holds, "{verdict.failed.name}".'
+        if verdict.failed in _HELD:
+            report = stage_report(verdict.failed, verdict.failure)
+            said = (
+                f"{said}\nIt held before. What you have run since then has broken it.\n\n{report}"
+            )
     else:
         kind, said = "wrong", stage_report(verdict.failed, verdict.failure)
     say(kind, said, f"\n{verdict.progress()}")

@@ -248,6 +248,15 @@ def test_check_stage_says(arguments, said, capsys):
     assert said in capsys.readouterr().out
 
 
+def test_a_stage_that_has_held_before_is_shown_when_it_breaks(capsys):
+    check_stage("redis", 1, load("redis").serve)
+    capsys.readouterr()
+    check_stage("redis", 2, lambda listener: None)
+    said = capsys.readouterr().out
+    assert 'Stage 2 opens when stage 1 holds, "answers ping".\nIt held before.' in said
+    assert "FAIL  stage 1, answers ping" in said
+
+
 def test_a_crash_is_told_of_the_function_that_the_learner_wrote(capsys):
     """Each cell has a file name of its own; the place is not the loop that was given."""
     cells = inspect.getsource(load("chat")).split("\n\n\n")
