@@ -26,7 +26,7 @@ class Connection:
         """Take what has arrived.  False if nothing had: readiness is only a hint."""
         try:
             data = self.sock.recv(RECV_SIZE)
-            self.unsent += data  # the same two lines as in received() below
+            self.unsent += data  # these two lines are received(), inlined
             self.eof = not data  # recv() returns b"" once the client has shut its side
         except BlockingIOError:
             return False
