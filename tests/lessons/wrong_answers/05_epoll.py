@@ -114,7 +114,7 @@ def serve(listener):
         'new = "elif wanted > READ:"',
         'new = "            elif wanted not in (READ, conn.interest):  # no"',
     ],
-    3: ["told_wrongly = 40"],
+    3: ["told_wrongly = 41"],
     4: [
         # On poll, with every end asked anew in every turn.
         """
@@ -309,16 +309,16 @@ new = "elif wanted != WRITE:"
     ],
     3: [
         (
-            "told_wrongly = 41",
-            "no   line 41: conn.interest = wanted",
+            "told_wrongly = 42",
+            "no   line 42: conn.interest = wanted",
         ),
         (
-            "told_wrongly = 39",
-            "no   line 39: elif wanted != conn.interest:",
+            "told_wrongly = 40",
+            "no   line 40: elif wanted != conn.interest:",
         ),
         (
-            "told_wrongly = 35",
-            'no   line 35: if not wanted:\n\nNot yet. "The whole server" shows why.',
+            "told_wrongly = 36",
+            'no   line 36: if not wanted:\n\nNot yet. "The whole server" shows why.',
         ),
     ],
     4: [
