@@ -26,7 +26,7 @@ class Connection:
         """Take what has arrived.  False if nothing had: readiness is only a hint."""
         try:
             data = self.sock.recv(RECV_SIZE)
-            self.unsent += data  # as in received() below, without the call
+            self.unsent += data  # these two lines are received(), inlined
             self.eof = not data  # recv() returns b"" once the client has shut its side
         except BlockingIOError:
             return False
@@ -46,16 +46,13 @@ class Connection:
         return True
 
     def wanted(self):
-        """The events to wait for next; 0 when we are done with this client.
-
-        READ if nothing is owed and the client has not finished: some servers then save this call.
-        """
+        """The events to wait for next; 0 when we are done with this client."""
         if not self.unsent:
             return 0 if self.eof else READ
         return WRITE if self.eof or len(self.unsent) >= HIGH_WATER else READ | WRITE
 
-    # What each outcome means, for a server that does its own I/O (io_uring_server).  receive() and
-    # send() repeat these lines instead of calling them: that saves two function calls per echo.
+    # What each outcome means.  A server that does its own I/O calls these three (io_uring_server).
+    # receive() and send() repeat received() and sent(): that saves two Python calls per echo.
 
     def received(self, data):
         self.unsent += data

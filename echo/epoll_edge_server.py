@@ -15,6 +15,7 @@ from echo.connection import READ, WRITE
 def serve(listener):
     """Echo to every client of `listener`, forever."""
     listener.setblocking(False)
+    listener_fd = listener.fileno()
     connections = {}  # fd -> Connection
     ready = set()  # fds that epoll has reported and that have not said EAGAIN since
     poller = select.epoll()
@@ -24,7 +25,7 @@ def serve(listener):
         events = poller.poll(0 if ready else None)  # sleeps when no fd is ready
         ready.update(fd for fd, _ in events)
         for fd in list(ready):
-            if fd == listener.fileno():
+            if fd == listener_fd:
                 for conn in accept_all(listener):  # until EAGAIN
                     connections[conn.fileno()] = conn
                     poller.register(conn, READ | WRITE | select.EPOLLET)

@@ -13,13 +13,14 @@ from echo.connection import READ
 def serve(listener):
     """Echo to every client of `listener`, forever."""
     listener.setblocking(False)
+    listener_fd = listener.fileno()
     connections = {}  # fd -> Connection
     poller = select.poll()
     poller.register(listener, READ)
 
     while True:
         for fd, event in poller.poll():  # sleeps
-            if fd == listener.fileno():
+            if fd == listener_fd:
                 for conn in accept_all(listener):
                     connections[conn.fileno()] = conn
                     poller.register(conn, conn.interest)
@@ -31,7 +32,7 @@ def serve(listener):
             if conn.unsent:  # most of the time there is room: try before you ask
                 conn.send()
 
-            wanted = conn.wanted() if conn.unsent or conn.eof else READ  # all it can be then
+            wanted = conn.wanted()
             if not wanted:
                 poller.unregister(fd)
                 del connections[fd]

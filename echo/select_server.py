@@ -15,14 +15,15 @@ FD_SETSIZE = 1024  # of libc and of Python, not of the kernel
 def serve(listener):
     """Echo to every client of `listener`, forever."""
     listener.setblocking(False)
+    listener_fd = listener.fileno()
     connections = {}  # fd -> Connection
-    reading = {listener.fileno()}
+    reading = {listener_fd}
     writing = set()
 
     while True:
         readable, writable, _ = map(set, select.select(reading, writing, []))  # sleeps
         for fd in readable | writable:
-            if fd == listener.fileno():
+            if fd == listener_fd:
                 for conn in accept_all(listener):
                     if conn.fileno() >= FD_SETSIZE:
                         conn.sock.close()
@@ -37,7 +38,7 @@ def serve(listener):
             if conn.unsent:  # most of the time there is room: try before you ask
                 conn.send()
 
-            wanted = conn.wanted() if conn.unsent or conn.eof else READ  # all it can be then
+            wanted = conn.wanted()
             if wanted & READ:
                 reading.add(fd)
             else:

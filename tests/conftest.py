@@ -10,8 +10,8 @@ from echo.lab.conformance import subject
 from echo.lab.run import server as server_module
 from echo.ring import Ring
 
-# The longest, which begin first.  One worker does all of a lesson's exercises, or all of a file, in
-# one kernel or one JupyterLab.
+# The longest, which begin first.  One worker does all of a lesson's exercises in one kernel, or all
+# of a file: in one JupyterLab, or so that three browsers are open at a time and not twelve.
 LONG = ["test_browser.py", "test_working_copy.py", "test_exercises.py", "test_cell_twice.py"]
 WITHOUT_A_RING = {"test_floors", "test_house"}  # they read files
 
@@ -30,7 +30,7 @@ class Together(LoadScopeScheduling):
 
     def _split_scope(self, nodeid):
         file, _, test = nodeid.partition("::")
-        if file.endswith("test_working_copy.py"):
+        if file.endswith(("test_browser.py", "test_working_copy.py")):
             return file
         if file.endswith("test_exercises.py"):
             return test.partition("[")[2] or test

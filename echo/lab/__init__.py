@@ -43,6 +43,7 @@ NAMES = {
     "run.herd": ["herd"],
     "run.leftovers": ["leftovers"],
     "run.looping": ["asyncio_loop"],
+    "run.one_turn": ["both_in_one_turn"],
     "run.rest": ["settle", "until"],
     "run.server": ["start"],
     "run.shortage": ["no_descriptors"],

@@ -64,7 +64,9 @@ def running_lab(root: Path) -> Iterator[Lab]:
         )
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0"]
         command += ["--ip=127.0.0.1", f"--ServerApp.root_dir={root}"]
-        command += ["--LabApp.expose_app_in_browser=True"]
+        command += [
+            f"--{app}.expose_app_in_browser=True" for app in ("LabApp", "JupyterNotebookApp")
+        ]
         command += ["--allow-root"] if os.geteuid() == 0 else []
         leave = {"JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "JUPYTER_TOKEN", "MPLBACKEND"}
         environment = {key: value for key, value in os.environ.items() if key not in leave} | {
@@ -127,12 +129,15 @@ def running_browser(chromium: str) -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def opened(browser: Browser, lab: Lab, width: int = 1280, height: int = 900) -> Iterator[Page]:
-    """JupyterLab in a fresh workspace and a window of its own."""
+def opened(
+    browser: Browser, lab: Lab, width: int = 1280, height: int = 900, at: str = ""
+) -> Iterator[Page]:
+    """JupyterLab in a fresh workspace and a window of its own; or what the server has `at`."""
     page = browser.new_page(viewport={"width": width, "height": height})
     page.set_default_timeout(START_SECONDS * 1000)
     try:
-        page.goto(f"{lab.url}lab/workspaces/look-{next(WINDOWS)}?token={lab.token}&reset")
+        at = at or f"lab/workspaces/look-{next(WINDOWS)}"
+        page.goto(f"{lab.url}{at}?token={lab.token}&reset")
         page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget")
         yield page
     finally:

@@ -5,10 +5,12 @@ required and its docstring the reason.  All but one run with kernel buffers smal
 filled (16 KiB are asked for; Linux doubles that, socket(7)).
 """
 
+import contextlib
 import difflib
 import inspect
 from collections.abc import Callable
-from typing import Protocol, cast
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, cast
 
 from echo.lab.conformance.subject import BUFFER, Subject
 
@@ -19,6 +21,7 @@ class Requirement(Protocol):
     __name__: str
     again: str  # code that shows the same without the suite
     buffer: int | None  # bytes of the kernel's buffers, see start()
+    around: AbstractContextManager[Any]  # entered before the server begins, left when it has ended
 
     def __call__(self, server: Subject) -> None: ...
 
@@ -43,6 +46,7 @@ def requirement(
         ]
         one = cast(Requirement, function)
         one.again, one.buffer = "\n".join(lines), buffer
+        one.around = contextlib.nullcontext()
         REQUIREMENTS.append(one)
         return one
 

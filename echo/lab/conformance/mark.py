@@ -1,5 +1,6 @@
 """A requirement of an exercise: where a server stops reading from a client that does not read."""
 
+import contextlib
 from typing import cast
 
 from echo.lab.conformance.catalog import Requirement
@@ -39,4 +40,5 @@ def stops_reading_at(mark: int) -> Requirement:
     judge.__doc__ = "What a client does not read fills the memory of a server that reads on."
     required = cast(Requirement, judge)
     required.again, required.buffer = AGAIN, BUFFER
+    required.around = contextlib.nullcontext()
     return required

@@ -10,10 +10,11 @@ from typing import Any
 
 from echo.lab.conformance.catalog import Requirement, title, up_to
 from echo.lab.conformance.mark import stops_reading_at
+from echo.lab.conformance.proxies import of_a_proxy
 from echo.lab.conformance.subject import Failed, Judged, Subject
 from echo.lab.display import say
 from echo.lab.run.process import NotAsked
-from echo.lab.run.server import checked, start
+from echo.lab.run.server import Server, checked, start
 from echo.lab.run.threads import RETURNED
 
 OF_THE_BENCH = "Tape", "start", "where_is"  # what the cell that shows a failure again may use
@@ -25,7 +26,8 @@ DEAF = (
 
 def examine(serve: Callable[..., Any], requirement: Requirement) -> None:
     """Put one requirement to a fresh server; raises Failed with the conversation, NotAsked."""
-    put(requirement, start(serve, buffer=requirement.buffer))
+    with requirement.around:
+        put(requirement, start(serve, buffer=requirement.buffer))
 
 
 def put(requirement: Requirement, server: Judged) -> None:
@@ -66,15 +68,22 @@ def failing(
     return None
 
 
-def check(serve: Any, until: str | Requirement | None = None, mark: int | None = None) -> None:
+def check(
+    serve: Any,
+    until: str | Requirement | None = None,
+    mark: int | None = None,
+    behind: Server | None = None,
+) -> None:
     """Put the suite to a server, from easy to hard, and stop at the first failure.
 
     `until`: the last requirement to ask, by name.  `mark`: after these, it must stop reading from
-    a client that it owes so many bytes.  Prints a line for each requirement met, and for one that
-    is not the conversation that shows it.  Takes 10 seconds at the most.
+    a client that it owes so many bytes.  `behind`: after these, it must be a proxy for this server.
+    Prints a line for each requirement met, and for one that is not the conversation that shows it.
+    Takes 10 seconds at the most.
     """
     try:
         asked = up_to(until) + ([stops_reading_at(mark)] if mark else [])
+        asked += of_a_proxy(behind) if behind else []
     except ValueError as error:
         say("open", str(error))
         return

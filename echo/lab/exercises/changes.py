@@ -60,8 +60,10 @@ def check_repair(name: str, old: Any, new: Any) -> None:
     lines = zoo.load(name).__source__.splitlines()
     found = [line for line in lines if line.strip() == was != ""]
     if len(found) != 1:
-        what = "more than one line" if found else "not a line"
-        say("open", f"{was!r} is {what} of {name}.py: copy one whole line, exactly as it is there.")
+        why = f"is not a line of {name}.py: copy one whole line, exactly as it is there"
+        if found:
+            why = f"is on {len(found)} lines of {name}.py: take a line that is there only once"
+        say("open", f"{was!r} {why}.")
         return
     module = animal.changes[0].module  # they are all in one file
     change = zoo.Change(module, f"\n{found[0]}\n", f"\n{found[0].replace(was, now)}\n")

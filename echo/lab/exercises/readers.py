@@ -59,7 +59,9 @@ def a_late_byte(reader: Reader) -> str:
     if reader.done:
         return f"nothing had arrived yet, and it returned {reader.result!r}"
     reader.client.send(BYTE + b"?")  # the second is nobody's business yet
-    return returns(reader, BYTE)
+    if said := returns(reader, BYTE):
+        return said
+    return "" if reader.unread() == 1 else "it returned the byte, and left it in the kernel"
 
 
 def sleeps(reader: Reader) -> str:
@@ -95,6 +97,8 @@ def told_in_vain(reader: Reader) -> str:
         return f"another thread was faster, and then {reader.crash}"
     if reader.done:
         return f"another thread was faster, and it returned {reader.result!r}"
+    if said := sleeps(reader):
+        return f"another thread was faster, and since then {said}"
     reader.client.send(BYTE)
     return returns(reader, BYTE)
 

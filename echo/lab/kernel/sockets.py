@@ -166,7 +166,7 @@ def unread(sockets: list[socket.socket]) -> list[int]:
             else:
                 data = fcntl.ioctl(sock, termios.FIONREAD, bytes(4))
                 counts.append(struct.unpack("i", data)[0])
-        except OSError:  # closed meanwhile
+        except (OSError, ValueError):  # closed meanwhile, perhaps between the two calls
             counts.append(0)
     return counts
 

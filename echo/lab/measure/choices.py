@@ -82,7 +82,8 @@ def check_choice(**answers: Any) -> None:
     if right == len(answers):
         print(f"\nRight: {right} of {right}.")
     else:
-        print(f"\n{right} of {len(answers)} so far. What  is from the table of compare().")
+        source = "What is in parentheses comes from the table of compare()."
+        print(f"\n{right} of {len(answers)} so far. {source}")
 
 
 def name_given(answer: Any) -> str:

@@ -20,9 +20,11 @@ class Gate:
 
     def __init__(self) -> None:
         self.shut = False
+        self.reached = False  # since it was shut, a thread has come to it
 
     def wait(self) -> None:
         while self.shut:
+            self.reached = True
             time.sleep(0.001)
 
 

@@ -304,7 +304,7 @@ class Server:
 
         So whatever they do inside has happened before the server's first look at them.
         """
-        self.gate.shut = True
+        self.gate.reached, self.gate.shut = False, True
         try:
             yield
         finally:

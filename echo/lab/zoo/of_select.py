@@ -35,7 +35,7 @@ SELECT: dict[str, Animal] = {
             {TRY_FIRST}
                 conn.send()
 
-            wanted = conn.wanted() if conn.unsent or conn.eof else READ  # all it can be then
+            wanted = conn.wanted()
             if wanted & READ:
                 reading.add(fd)
             else:

@@ -76,18 +76,17 @@ SHARED = [
         "return 0 if self.eof else READ",
         "return 0",
         "sends_back_what_it_receives",
-        server="nonblocking_server",  # it calls wanted() on every turn
     ),
     Mutation(
         "select_server",
-        "conn.wanted() if conn.unsent or conn.eof else READ",
-        "conn.wanted() if conn.unsent else READ",
+        "wanted = conn.wanted()",
+        "wanted = conn.wanted() if conn.unsent else READ",
         "closes_when_the_client_has_finished",
     ),
     Mutation(
         "select_server",
-        "if conn.unsent or conn.eof else READ",
-        "if conn.unsent or conn.eof else 0",
+        "wanted = conn.wanted()",
+        "wanted = conn.wanted() if conn.unsent or conn.eof else 0",
         "sends_back_what_it_receives",
     ),
     Mutation(
@@ -142,8 +141,8 @@ SHARED = [
     ),
     Mutation(
         "select_server",
-        "conn.wanted() if conn.unsent or conn.eof else READ",
-        "conn.wanted() if conn.eof else READ",
+        "wanted = conn.wanted()",
+        "wanted = conn.wanted() if conn.eof else READ",
         "loses_nothing_when_the_client_reads_late",
     ),
     Mutation(
@@ -168,7 +167,7 @@ SHARED = [
     Mutation(
         "select_server",
         "reading.add(conn.fileno())",
-        "reading = {listener.fileno(), conn.fileno()}",
+        "reading = {listener_fd, conn.fileno()}",
         "serves_two_hundred_clients_in_any_order",
     ),
     Mutation(
@@ -191,9 +190,9 @@ SHARED = [
         "sleeps_while_its_clients_are_silent",
     ),
     Mutation(
-        "select_server",
-        "if conn.unsent or conn.eof else READ",
-        "if conn.unsent or conn.eof else READ | WRITE",
+        "connection",
+        "return 0 if self.eof else READ",
+        "return 0 if self.eof else READ | WRITE",
         "sleeps_while_its_clients_are_silent",
     ),
     Mutation(

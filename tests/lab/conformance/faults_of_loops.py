@@ -54,8 +54,8 @@ OF_LOOPS = [
     ),
     Mutation(
         "poll_server",
-        "conn.wanted() if conn.unsent or conn.eof else READ",
-        "conn.wanted() if conn.unsent or conn.eof else conn.interest",
+        "wanted = conn.wanted()",
+        "wanted = conn.wanted() if conn.unsent or conn.eof else conn.interest",
         "sleeps_while_its_clients_are_silent",
     ),
     # -- the loop of epoll

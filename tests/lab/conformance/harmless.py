@@ -19,13 +19,6 @@ HARMLESS = [
     ),
     Mutation(
         "connection",
-        "return 0 if self.eof else READ",
-        "return 0 if self.eof else READ | WRITE",
-        "sleeps_while_its_clients_are_silent",
-        why="no loop that sleeps asks then; tests/test_connection.py does",
-    ),
-    Mutation(
-        "connection",
         "READ, WRITE = 1, 4",
         "READ, WRITE = 4, 1",
         "sleeps_while_a_client_does_not_read",

@@ -62,9 +62,9 @@ def broken(module, old, new, server="select_server"):
 
 BROKEN = {
     "sends_back_what_it_receives": broken(
-        "select_server",
-        "if conn.unsent or conn.eof else READ",
-        "if conn.unsent or conn.eof else 0",
+        "connection",
+        "return 0 if self.eof else READ",
+        "return 0",
     ),
     "serves_one_client_after_another": broken(
         "blocking_server",

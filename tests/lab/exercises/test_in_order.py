@@ -10,6 +10,7 @@ from echo.lab import check_answer
     [
         (["sendto", "client 1"], "yes  sendto\nyes  client 1\n\nRight.\n"),
         (("SendTo", "client 1 "), "Right."),
+        ((" sendto", "client,  1"), "Right."),
         (["client 1", "sendto"], "Not yet: the first and the second are wrong."),
         (["sendto", "listener"], "no   listener\n\nNot yet: the second is wrong."),
         (["sendto", ...], "Not attempted yet"),

@@ -117,6 +117,17 @@ class TestStates:
 
 @pytest.mark.timing
 class TestQueues:
+    def test_socket_may_be_closed_meanwhile(self, listener):
+        class ClosedByItsServer(socket.socket):
+            def getsockopt(self, *arguments):
+                answer = super().getsockopt(*arguments)
+                self.close()
+                return answer
+
+        with socket.create_connection(listener.getsockname()):
+            sock = ClosedByItsServer(fileno=listener.accept()[0].detach())
+            assert sockets.unread([sock]) == [0]
+
     def test_unread_bytes(self, pair):
         client, conn = pair
         client.send(b"hello")

@@ -159,6 +159,30 @@ def read(conn):
 """,
             "expected b''; it has returned nothing and is running",
         ),
+        (
+            """
+def read(conn):
+    select.select([conn], [], [])
+    while True:
+        try:
+            return conn.recv(1)
+        except BlockingIOError:
+            pass
+""",
+            "another thread was faster, and since then nothing has arrived, and it goes on asking",
+        ),
+        (
+            """
+def read(conn):
+    while True:
+        select.select([conn], [], [])
+        try:
+            return conn.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            pass
+""",
+            "it returned the byte, and left it in the kernel",
+        ),
     ],
     2: [
         (

@@ -54,6 +54,7 @@ def read_exactly(sock, n):
         CLIENT.format('[b"too long", "ECONNRESET", b""]'),
         CLIENT.format('[b"too " + b"long", errno.errorcode[errno.ECONNRESET], bytes()]'),
         CLIENT.format('b"too long", "ConnectionResetError", b""'),
+        CLIENT.format('[b"too long", ConnectionResetError, b""]'),
     ],
 }
 

@@ -69,7 +69,7 @@ new = "if conn.wanted():"
 new = "            if conn.unsent or not conn.eof:"
 """,
     ],
-    3: ["removes, counts_on_it = 44, 40", "removes = 40\ncounts_on_it = 44"],
+    3: ["removes, counts_on_it = 45, 41", "removes = 41\ncounts_on_it = 45"],
 }
 
 WRONG = {
@@ -161,10 +161,10 @@ new = "if wanted & WRITE:"
         ),
     ],
     3: [
-        ("removes, counts_on_it = 39, 44", "no   39\nyes  44\n\nNot yet"),
-        ("removes, counts_on_it = 40, 43", "yes  40\nno   43\n\nNot yet"),
+        ("removes, counts_on_it = 40, 45", "no   40\nyes  45\n\nNot yet"),
+        ("removes, counts_on_it = 41, 44", "yes  41\nno   44\n\nNot yet"),
         (
-            "removes, counts_on_it = 37, 34",
+            "removes, counts_on_it = 38, 35",
             'Not yet: the first and the second are wrong.\n"The whole server" shows why.',
         ),
     ],

@@ -62,7 +62,7 @@ new = "            if conn.unsent:"
 """,
     ],
     3: [
-        "line = 29",
+        "line = 30",
     ],
     4: [
         """
@@ -200,16 +200,16 @@ new = "if event & WRITE"
     ],
     3: [
         (
-            "line = 31",
-            "no   line 31: if conn.unsent:",
+            "line = 32",
+            "no   line 32: if conn.unsent:",
         ),
         (
-            "line = 39",
-            "no   line 39: elif wanted != conn.interest:",
+            "line = 40",
+            "no   line 40: elif wanted != conn.interest:",
         ),
         (
-            "line = 41",
-            "no   line 41: conn.interest = wanted",
+            "line = 42",
+            "no   line 42: conn.interest = wanted",
         ),
     ],
     4: [

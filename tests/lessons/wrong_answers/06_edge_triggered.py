@@ -168,7 +168,7 @@ new = "elif not conn.unsent:"
 old = "ready.remove(fd)"
 new = "pass"
 """,
-            "'ready.remove(fd)' is more than one line of reads_once.py",
+            "'ready.remove(fd)' is on 3 lines of reads_once.py",
         ),
     ],
     2: [
