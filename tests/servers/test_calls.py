@@ -84,7 +84,10 @@ def test_system_calls_of_an_echo_alone(name, most, tmp_path):
 @pytest.mark.timing
 @pytest.mark.parametrize("name", SERVERS)
 def test_no_size_of_message_takes_long(name):
-    """At most 20 ms from 1 byte to 1 MiB, the middle one of 21: no timer of the kernel is in it."""
+    """From 1 byte to 1 MiB, no timer of the kernel is in it: with one, most would take 40 ms.
+
+    (TCP_DELACK_MIN, include/net/tcp.h.)  A busy machine makes some slow: one in four is enough.
+    """
     with Server(name) as server, server.connect() as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for size in SIZES:
@@ -93,4 +96,4 @@ def test_no_size_of_message_takes_long(name):
                 began = time.perf_counter()
                 assert echoed(sock, message)
                 times.append(time.perf_counter() - began)
-            assert statistics.median(times) <= 0.02, f"{size} bytes"
+            assert statistics.quantiles(times)[0] <= 0.03, f"{size} bytes"

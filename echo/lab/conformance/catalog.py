@@ -44,13 +44,23 @@ def requirement(
             f"server = start({{}}, tape{option})",
             inspect.cleandoc(again),
         ]
-        one = cast(Requirement, function)
-        one.again, one.buffer = "\n".join(lines), buffer
-        one.around = contextlib.nullcontext()
+        one = required(function, "\n".join(lines), buffer)
         REQUIREMENTS.append(one)
         return one
 
     return add
+
+
+def required(
+    judge: Callable[[Subject], None],
+    again: str,
+    buffer: int | None = None,
+    around: AbstractContextManager[Any] | None = None,
+) -> Requirement:
+    """A function as a requirement, which need not belong to the suite."""
+    one = cast(Requirement, judge)
+    one.again, one.buffer, one.around = again, buffer, around or contextlib.nullcontext()
+    return one
 
 
 def title(requirement: Requirement) -> str:

@@ -1,9 +1,6 @@
 """A requirement of an exercise: where a server stops reading from a client that does not read."""
 
-import contextlib
-from typing import cast
-
-from echo.lab.conformance.catalog import Requirement
+from echo.lab.conformance.catalog import Requirement, required
 from echo.lab.conformance.subject import BUFFER, Subject
 
 ONE_MORE = 3 * BUFFER  # bytes: more than one recv() brings while the kernel's buffers are small
@@ -38,7 +35,4 @@ def stops_reading_at(mark: int) -> Requirement:
 
     judge.__name__ = f"stops reading at {mark:,} bytes owed"
     judge.__doc__ = "What a client does not read fills the memory of a server that reads on."
-    required = cast(Requirement, judge)
-    required.again, required.buffer = AGAIN, BUFFER
-    required.around = contextlib.nullcontext()
-    return required
+    return required(judge, AGAIN, BUFFER)

@@ -3,12 +3,9 @@
 They are no part of the suite, because only a proxy has a server behind it.
 """
 
-import contextlib
 import socket
-from collections.abc import Callable
-from typing import cast
 
-from echo.lab.conformance.catalog import Requirement
+from echo.lab.conformance.catalog import Requirement, required
 from echo.lab.conformance.subject import SOON, Subject
 from echo.lab.run.one_turn import both_in_one_turn
 from echo.lab.run.server import Server
@@ -93,28 +90,19 @@ def of_a_proxy(behind: Server) -> list[Requirement]:
     gone, door = Elsewhere(behind, listens=False), Elsewhere(behind, listens=True)
     return [
         required(lets_its_clients_through_to_the_server_behind, THROUGH),
-        required(closes_a_client_when_the_server_behind_is_gone, GONE, gone),
-        required(sleeps_when_the_server_behind_is_gone, GONE, gone),
+        required(closes_a_client_when_the_server_behind_is_gone, GONE, around=gone),
+        required(sleeps_when_the_server_behind_is_gone, GONE, around=gone),
         required(
             survives_an_event_for_a_client_that_it_has_just_closed,
             ONE_TURN.format("back, client"),
-            door,
+            around=door,
         ),
         required(
             survives_an_event_for_the_other_end_that_it_has_just_closed,
             ONE_TURN.format("client, back"),
-            door,
+            around=door,
         ),
     ]
-
-
-def required(
-    judge: Callable[[Subject], None], again: str, around: Elsewhere | None = None
-) -> Requirement:
-    """`around`: what is so while the server runs, from before its first call."""
-    one = cast(Requirement, judge)
-    one.again, one.buffer, one.around = again, None, around or contextlib.nullcontext()
-    return one
 
 
 def closes_a_client_when_the_server_behind_is_gone(server: Subject) -> None:
