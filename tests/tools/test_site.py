@@ -308,21 +308,33 @@ def test_pages_fit_and_ask_no_other_host(site, browser, window, scheme):
 
 
 LISTING = """() => {
-  const one = document.querySelector('.echo-source, .echo-diff table');
-  return getComputedStyle(one).backgroundColor;
+  const colour = (one, which) => getComputedStyle(one)[which].match(/[0-9]+/g).slice(0, 3);
+  const one = document.querySelector('.echo-source'), words = {};
+  for (const kind of ['keyword', 'string', 'number', 'name', 'comment'])
+    words[kind] = colour(one.querySelector('.' + kind), 'color');
+  return [colour(one, 'backgroundColor'), words];
 }"""
+
+
+def luminance(colour):
+    """Relative luminance as WCAG 2.1 defines it."""
+    parts = [int(part) / 255 for part in colour]
+    linear = [one / 12.92 if one <= 0.03928 else ((one + 0.055) / 1.055) ** 2.4 for one in parts]
+    return sum(weight * one for weight, one in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_listings_wear_the_theme(site, browser, scheme):
-    """Of a dark page they would be the one white part."""
+    """Of a dark page they would be the one white part, or their words could not be read."""
     with served(site) as home:
         visitor = Visitor(browser, home, WINDOWS["desktop"], scheme)
         visitor.page.goto(f"{home}notebooks/03_select.html")
-        paper = visitor.page.evaluate(LISTING)
+        paper, words = visitor.page.evaluate(LISTING)
         visitor.page.close()
-    brightness = sum(map(int, re.findall(r"\d+", paper)[:3]))
-    assert (brightness > 3 * 128) == (scheme == "light"), paper
+    assert (luminance(paper) > 0.5) == (scheme == "light"), paper
+    for kind, colour in words.items():
+        dark, bright = sorted([luminance(paper), luminance(colour)])
+        assert (bright + 0.05) / (dark + 0.05) >= 4.5, (kind, colour)
 
 
 PRINTED = """() => {
