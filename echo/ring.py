@@ -37,7 +37,7 @@ class Ring:
         self.written = 0  # entries that the kernel has not taken yet
 
     def submit(self, operation, fd, memory=b"", flags=0, address=0, how=0, shots=0):
-        """Write an entry; memory: bytes to send, or a buffer to fill; how: flags; shots: ioprio."""
+        """Write an entry; memory: bytes or a ctypes buffer to fill; how: flags; shots: ioprio."""
         while self.written == SIZE:
             self.enter(0)
         if memory:

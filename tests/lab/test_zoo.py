@@ -1,9 +1,11 @@
 """The zoo: each animal is one of our servers but for the changes it names."""
 
+import builtins
 import contextlib
 import importlib
 import inspect
 import socket
+import symtable
 import sys
 import traceback
 
@@ -61,6 +63,21 @@ def test_lines_to_blame_are_in_the_file(name):
     """An exercise asks for their numbers, so each is found, and only once."""
     text = zoo.load(name).__source__
     assert [text.count(piece) for piece in ANIMALS[name].fault] == [1] * len(ANIMALS[name].fault)
+
+
+@pytest.mark.parametrize("name", ANIMALS)
+def test_every_name_is_known(name):
+    """A NameError is caught by every requirement, and hides the fault that is to be seen."""
+    file = symtable.symtable(zoo.load(name).__source__, name, "exec")
+    known = {one.get_name() for one in file.get_symbols() if one.is_assigned() or one.is_imported()}
+    assert {*globals_of(file)} <= known | {*dir(builtins)}
+
+
+def globals_of(scope):
+    if scope.get_type() == "function":
+        yield from (one.get_name() for one in scope.get_symbols() if one.is_global())
+    for inner in scope.get_children():
+        yield from globals_of(inner)
 
 
 CAUGHT = {name: animal.caught_by for name, animal in ANIMALS.items() if animal.caught_by}

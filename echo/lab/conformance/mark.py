@@ -19,8 +19,9 @@ print(count - sum(end.unread + end.unacknowledged for end in ends), 'bytes are i
 
 
 def stops_reading_at(mark: int) -> Requirement:
-    """That a server holds `mark` bytes of one client at most, and what one more recv() brings.
+    """That a server reads from one client until it holds `mark` bytes of it, and no further.
 
+    It may hold what one more recv() brings.
     It is no part of the suite, because each server may have a mark of its own.
     """
 
@@ -31,6 +32,10 @@ def stops_reading_at(mark: int) -> Requirement:
         server.expect(
             held < mark + ONE_MORE,
             f"{client.name} is owed {held:,} bytes, which the server itself holds",
+        )
+        server.expect(
+            held >= mark,
+            f"{client.name} is owed only {held:,} bytes, and the server has stopped reading",
         )
 
     judge.__name__ = f"stops reading at {mark:,} bytes owed"

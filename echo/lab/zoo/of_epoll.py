@@ -220,6 +220,7 @@ EPOLL_EDGE: dict[str, Animal] = {
         "Runs its loop in two threads at one epoll instance, and both may be told of one client.",
         (
             Change("epoll_edge_server", "import select\n", "import select\nimport threading\n"),
+            Change("epoll_edge_server", "    listener_fd = listener.fileno()\n", ""),
             Change(
                 "epoll_edge_server",
                 "    ready = set()  # fds that",
@@ -232,6 +233,7 @@ EPOLL_EDGE: dict[str, Animal] = {
 
 
 def loop(listener, connections, poller):
+    listener_fd = listener.fileno()
     ready = set()  # fds that""",
             ),
             Change(

@@ -38,6 +38,11 @@ def test_server_that_reads_on_is_told_how_much_it_holds(server, mark):
     assert int(held.replace(",", "")) > mark
 
 
+def test_server_that_stops_too_early_is_told_so():
+    with pytest.raises(Failed, match=r"is owed only [\d,]+ bytes, and the server has stopped"):
+        examine(epoll_server.serve, stops_reading_at(4 * HIGH_WATER))
+
+
 def test_cell_that_shows_it_again_runs():
     printed, _ = shown(epoll_server.serve, stops_reading_at(100_000))
     assert HIGH_WATER <= int(printed.split()[0]) < 2 * HIGH_WATER

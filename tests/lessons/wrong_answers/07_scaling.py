@@ -44,9 +44,12 @@ RIGHT = {
     ],
     2: [
         SERVE.format(
-            interest="return READ * (not finished and owed < 65_536) | WRITE * (owed > 0)"
+            interest="return READ * (not finished and owed < 100_000) | WRITE * (owed > 0)"
         ),
-        SERVE.format(interest="return WRITE if owed else 0 if finished else READ"),
+        SERVE.format(
+            interest="return {(0, 0): READ, (0, 1): 0, (1, 0): READ | WRITE, (1, 1): WRITE}"
+            "[owed > 0, finished or owed > 99_999]"
+        ),
     ],
     3: [
         CHOICE.format("epoll_edge", "threaded", "threaded"),
@@ -104,6 +107,10 @@ WRONG = {
                 "| WRITE * (owed > 0)"
             ),
             "client 1 is owed 2",
+        ),
+        (
+            SERVE.format(interest="return WRITE if owed else 0 if finished else READ"),
+            "bytes, and the server has stopped reading",
         ),
     ],
     3: [
