@@ -8,7 +8,7 @@ from tools import soak
 
 
 class TestSoak:
-    """The lessons take turns beside load; there are eleven of them, and there is less than an hour."""
+    """The lessons take turns beside load; there are eleven of them, and an hour at most."""
 
     @pytest.mark.parametrize("count", [1, 3, 5, 11, 13])
     def test_each_lesson_is_run_three_times_and_none_twice_in_a_round(self, count):

@@ -200,7 +200,7 @@ class Subject:
         """What is asked of who owes something is not asked of who does not."""
         if not self.server.owes(client.sock, client.sent) and not self.server.ended:
             self.not_owing = (
-                f"{client.name} sent {short_number(client.sent)} bytes and read nothing, and "
+                f"{client.name} sent {client.sent:,} bytes and read nothing, and "
                 "the server never held any of it that the kernel would not take back"
             )
 
@@ -412,8 +412,4 @@ def noise(count: int) -> bytes:
 
 
 def short(data: bytes) -> str:
-    return repr(data) if len(data) <= 20 else f"{short_number(len(data))} bytes"
-
-
-def short_number(count: int) -> str:
-    return f"{count:,}".replace(",", " ")
+    return repr(data) if len(data) <= 20 else f"{len(data):,} bytes"

@@ -1,7 +1,7 @@
 """Who reads late, or not at all: what the server owes, and that it sleeps meanwhile."""
 
 from echo.lab.conformance.catalog import requirement
-from echo.lab.conformance.subject import LONG, Subject, Talker, noise, short, short_number
+from echo.lab.conformance.subject import LONG, Subject, Talker, noise, short
 
 # -- clients that do not read -------------------------------------------------------------------
 
@@ -162,7 +162,7 @@ def stops_reading_from_a_client_that_reads_slowly(server: Subject) -> None:
     each of them."""
     server.receives_more_than_it_sends()
     most = server.connect().reads_slowly()
-    server.expect(most < LONG, f"the server holds {short_number(most)} bytes of its by now")
+    server.expect(most < LONG, f"the server holds {most:,} bytes of its by now")
 
 
 # -- what it costs --------------------------------------------------------------------------
