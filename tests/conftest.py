@@ -19,6 +19,8 @@ WITHOUT_A_RING = {"test_floors", "test_house"}  # they read files
 def pytest_addoption(parser):
     text = "interrupt every cell of a lesson instead of four (test_stop_button.py)"
     parser.addoption("--every-cell", action="store_true", help=text)
+    text = "every third test only, from this one on (tools.soak: a third in each round)"
+    parser.addoption("--turn", type=int, metavar="N", help=text)
     parser.addoption("--site", metavar="FOLDER", help="check these pages (test_site.py)")
 
 
@@ -68,6 +70,10 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if item.path.stem not in WITHOUT_A_RING and "io_uring" in item.name:
                 item.add_marker(skip)
+    if (turn := config.getoption("--turn")) is not None:
+        others = [item for place, item in enumerate(items) if (place - turn) % 3]
+        config.hook.pytest_deselected(items=others)
+        items[:] = items[turn % 3 :: 3]
 
 
 def pytest_collection_finish():

@@ -48,7 +48,7 @@ def display(shown: Any) -> bool:
         from IPython import display, get_ipython
 
         if hasattr(get_ipython(), "kernel"):
-            display.display(shown)  # type: ignore[no-untyped-call]
+            display.display(shown)
             return True
     return False
 

@@ -1,9 +1,11 @@
-"""make soak: the lessons take turns, and what depends on time is run in each round."""
+"""make soak: the lessons take turns, and so does what depends on time."""
 
+import subprocess
 from collections import Counter
 
 import pytest
 
+from tests.paths import ROOT
 from tools import soak
 
 
@@ -23,6 +25,20 @@ class TestSoak:
         assert min(run.values()) >= 3
         assert max(run.values()) - min(run.values()) <= 1
 
-    def test_what_depends_on_time_is_run_in_each_round(self):
+    def test_each_test_that_depends_on_time_is_run_three_times(self):
+        turns = Counter()
         for number in range(1, 11):
-            assert "timing and not soak" in soak.steps_of(number)["tests"]
+            command = soak.steps_of(number)["tests"]
+            assert "timing and not soak" in command
+            turns[int(command[-1].removeprefix("--turn=")) % 3] += 1
+        assert turns.keys() == {0, 1, 2}
+        assert min(turns.values()) >= 3
+
+    def test_three_turns_are_all_tests(self):
+        def tests(*options):
+            command = [*soak.PYTEST, "--collect-only", "-q", "tests/servers", *options]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+            return [line for line in done.stdout.splitlines() if "::" in line]
+
+        by_turns = [one for turn in range(3) for one in tests(f"--turn={turn}")]
+        assert sorted(by_turns) == sorted(tests()) != []

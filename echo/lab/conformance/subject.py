@@ -340,7 +340,7 @@ class Talker:
         self.note("sends as much as it can, and reads nothing")
         data = noise(most)
         sent, in_vain = 0, 0.0
-        patience = LATE * (DELAYED if self.subject.foreign else 1)  # it is asked after each piece
+        patience = LATE * (DELAYED if self.subject.foreign else 4)  # for who goes on taking
         deadline = time.monotonic() + patience * max(1, most / LONG)
         self.sock.settimeout(0.02)
         while sent < most and in_vain < 3 and time.monotonic() < deadline:

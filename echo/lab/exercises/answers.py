@@ -66,7 +66,7 @@ def try_case(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[
     try:
         value = function(*arguments)
     except Exception as error:
-        line = error.__traceback__.tb_next  # type: ignore[union-attr]
+        line = error.__traceback__ and error.__traceback__.tb_next
         where = f" (line {line.tb_lineno})" if line is not None else ""
         said = f": {error}" if str(error) else ""
         return type(error), f"{type(error).__name__}{said}{where}"

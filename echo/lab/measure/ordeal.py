@@ -361,8 +361,7 @@ for line in sys.stdin:
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
-        self.process.stdin.close()  # type: ignore[union-attr]
-        self.process.wait()
+        self.process.communicate()
 
     @contextlib.contextmanager
     def client(self, port: int) -> Iterator[None]:

@@ -97,7 +97,7 @@ class Attempt:
         attempted = self.replay.cells.get(self.key) is None or self.is_answer()
         if not (missing or refused) or (refused and attempted and error is None):
             for data in displayed:
-                display(data, raw=True)  # type: ignore[no-untyped-call]
+                display(data, raw=True)
             print(self.output.stdout, end="")
             self.replay.gone -= self.makes
             return False
@@ -113,7 +113,7 @@ class Attempt:
             if "printed" in output:
                 print(output["printed"], end="")
             elif "displayed" in output:
-                display(output["displayed"], raw=True)  # type: ignore[no-untyped-call]
+                display(output["displayed"], raw=True)
             else:
                 self.value = Recorded(output)
         return True

@@ -9,7 +9,7 @@ import importlib
 import inspect
 import linecache
 import types
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 KEPT = {"ring", "syscall"}  # a tape records the calls of our Ring: it stays the same class
 
@@ -32,10 +32,10 @@ def derive(name: str, server: str, changes: tuple[Change, ...]) -> types.ModuleT
     loaded: dict[str, types.ModuleType] = {}
     changed: list[str] = []
 
-    def import_(target: str, *args: object) -> object:
+    def import_(target: str, *args: Any) -> object:
         package, _, module = target.partition(".")
         if package != "echo" or not module or module in KEPT - modules:
-            return builtins.__import__(target, *args)  # type: ignore[arg-type]
+            return builtins.__import__(target, *args)
         return loaded.get(module) or make(module)
 
     def make(module: str) -> types.ModuleType:
@@ -64,5 +64,5 @@ def derive(name: str, server: str, changes: tuple[Change, ...]) -> types.ModuleT
         raise ValueError(f"{name}: it changes nothing")
     for module in sorted(modules - loaded.keys()):
         raise ValueError(f"{name}: {server} does not use echo/{module}.py")
-    animal.__source__ = changed[-1]  # type: ignore[attr-defined]
+    vars(animal)["__source__"] = changed[-1]
     return animal
