@@ -166,7 +166,7 @@ def lets_everybody_leave(chat: Conversation) -> None:
 @CHAT_STAGES()
 def decodes_whole_lines(chat: Conversation) -> None:
     """A character whose bytes come in two pieces is whole; a client that sends a line that is not
-    UTF-8 is dropped, with whatever it sent after that, and no other."""
+    UTF-8 is dropped, with whatever it sent after that; no other client is."""
     ann, bob = two(chat)
     line = "h\N{LATIN SMALL LETTER E WITH ACUTE}llo\n".encode()
     bob.says(line[:2])
