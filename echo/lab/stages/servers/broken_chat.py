@@ -82,7 +82,7 @@ CHAT: dict[str, Broken] = {
     "keeps_the_return": Broken(
         "tells who is here",
         "Takes the \\r of \\r\\n for a part of the name.",
-        (change('.removesuffix("\\r")', ""),),
+        (change('line.removesuffix(b"\\r")', "line"),),
     ),
     "counts_itself_in": Broken(
         "tells who is here",
@@ -221,12 +221,12 @@ CHAT: dict[str, Broken] = {
     "strips_lines": Broken(
         "finds the lines in the stream",
         "Takes away the spaces at both ends of a line.",
-        (change('.removesuffix("\\r")', ".strip()"),),
+        (change('line.removesuffix(b"\\r")', "line.strip()"),),
     ),
     "removes_every_return": Broken(
         "finds the lines in the stream",
         "Takes away every \\r, also in the middle of a line.",
-        (change('.removesuffix("\\r")', '.replace("\\r", "")'),),
+        (change('line.removesuffix(b"\\r")', 'line.replace(b"\\r", b"")'),),
     ),
     # 5
     "waits_for_the_name": Broken(

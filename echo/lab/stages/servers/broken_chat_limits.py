@@ -3,10 +3,13 @@
 from echo.lab.stages.servers.broken_chat import WELCOME, Broken, change, override
 
 LINE_TOO_LONG = """\
-    for line in [*lines, guest.rest]:
-        if len(line.removesuffix(b"\\r")) > LONGEST:
+        if len(line) > LONGEST:
             guest.lost()
             return
+"""
+REST_TOO_LONG = """\
+    if len(guest.rest.removesuffix(b"\\r")) > LONGEST:
+        guest.lost()
 """
 NOT_TEXT = """\
         except UnicodeDecodeError:
@@ -55,39 +58,45 @@ CHAT_LIMITS: dict[str, Broken] = {
     "keeps_a_line_without_end": Broken(
         "limits the length of a line",
         "Waits for the end of a line, however long that takes.",
-        (change(LINE_TOO_LONG, ""),),
+        (change(LINE_TOO_LONG, ""), change(REST_TOO_LONG, "")),
     ),
     "measures_whole_lines_only": Broken(
         "limits the length of a line",
         "Looks at the length of a line when its end has come.",
-        (change("[*lines, guest.rest]", "lines"),),
+        (change(REST_TOO_LONG, ""),),
     ),
     "cuts_long_lines": Broken(
         "limits the length of a line",
         "Passes on the first thousand bytes, and takes the rest for another line.",
         (
+            change(LINE_TOO_LONG, ""),
+            change(REST_TOO_LONG, ""),
             change(
-                LINE_TOO_LONG,
+                "    for line in lines:\n",
                 "    if len(guest.rest) > LONGEST:\n"
                 "        lines.append(guest.rest[:LONGEST])\n"
-                "        guest.rest = guest.rest[LONGEST:]\n",
+                "        guest.rest = guest.rest[LONGEST:]\n"
+                "    for line in lines:\n",
             ),
         ),
     ),
     "counts_its_own_words": Broken(
         "limits the length of a line",
         "Allows a thousand bytes with the name of the speaker among them.",
-        (change("LONGEST:\n", "LONGEST - len(guest.name or '') - 2:\n"),),
+        (change("len(line) >", "len(guest.name or '') + 2 + len(line) >"),),
     ),
     "counts_the_return": Broken(
         "limits the length of a line",
         "Takes the \\r before the newline for a part of the line.",
-        (change('line.removesuffix(b"\\r"))', "line)"),),
+        (
+            change('        line = line.removesuffix(b"\\r")\n', ""),
+            change("line.decode()", 'line.decode().removesuffix("\\r")'),
+        ),
     ),
     "counts_letters": Broken(
         "limits the length of a line",
         "Allows a thousand letters, which may be four thousand bytes.",
-        (change('b"\\r")) > LONGEST', 'b"\\r").decode(errors="replace")) > LONGEST'),),
+        (change("len(line) >", 'len(line.decode(errors="replace")) >'),),
     ),
     "allows_four_thousand": Broken(
         "limits the length of a line",
@@ -97,17 +106,14 @@ CHAT_LIMITS: dict[str, Broken] = {
     "measures_the_rest_only": Broken(
         "limits the length of a line",
         "Looks at the length of a line only before its end has come.",
-        (change("[*lines, guest.rest]", "[guest.rest]"),),
+        (change(LINE_TOO_LONG, ""),),
     ),
     "passes_on_the_beginning": Broken(
         "limits the length of a line",
         "Passes on the first thousand bytes of a line, and forgets the others.",
         (
-            change(
-                LINE_TOO_LONG,
-                "    lines = [line[:LONGEST] for line in lines]\n"
-                "    guest.rest = guest.rest[: LONGEST + 1]\n",
-            ),
+            change(LINE_TOO_LONG, "        line = line[:LONGEST]\n"),
+            change(REST_TOO_LONG, "    guest.rest = guest.rest[: LONGEST + 1]\n"),
         ),
     ),
     # 9

@@ -68,16 +68,18 @@ def tell_others(guest, text):
 
 def take(guest, data):
     *lines, guest.rest = (guest.rest + data).split(b"\n")
-    for line in [*lines, guest.rest]:
-        if len(line.removesuffix(b"\r")) > LONGEST:
+    for line in lines:
+        line = line.removesuffix(b"\r")
+        if len(line) > LONGEST:
             guest.lost()
             return
-    for line in lines:
         try:
-            hear(guest, line.decode().removesuffix("\r"))
+            hear(guest, line.decode())
         except UnicodeDecodeError:
             guest.lost()
             return
+    if len(guest.rest.removesuffix(b"\r")) > LONGEST:
+        guest.lost()
 
 
 def hear(guest, line):
