@@ -142,10 +142,12 @@ def in_one_turn(server: Subject, door: socket.socket, client_first: bool) -> Non
         ]
         try:
             rest = both_in_one_turn(server.server, first, second)
+            while rest and (piece := second.recv(rest)):
+                rest -= len(piece)
         except TimeoutError:
             server.fail("this does not come about")
-        while rest and (piece := second.recv(rest)):
-            rest -= len(piece)
+        except OSError:
+            server.fail("the proxy closes a connection too early")
         server.expect(not rest, f"{other} does not receive the rest")
         server.settle()
         if server.server.crash is not None:

@@ -75,7 +75,7 @@ def test_they_are_asked_after_the_suite_and_counted_with_it(cells):
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         check(names["proxy"], until=FIRST, behind=names["behind"])
     passed = [f"pass  {one}" for one in [FIRST, *FIVE]]
-    assert printed.getvalue().splitlines() == [*passed, "", "6 of 6 requirements met."]
+    assert printed.getvalue().splitlines() == [*passed, "", "6 of 6 requirements met by proxy()."]
 
 
 def test_an_echo_is_no_proxy(cells):
@@ -103,6 +103,13 @@ def test_a_proxy_that_looks_up_what_is_gone_always_crashes(cells, in_order, fail
     found = unmet(names)
     assert set(found) == fails
     assert all("the server crashed: KeyError" in text for text in found.values())
+
+
+def test_a_proxy_that_closes_both_ends_at_once_is_told_so(cells):
+    done, early = "end.finished and end.other.finished", "end.eof or end.other.eof"
+    found = unmet(cells(lambda code: code.replace(done, early)))
+    assert "the proxy closes a connection too early" in found[CLIENT]
+    assert "the proxy closes a connection too early" in found[OTHER]
 
 
 def test_an_end_that_wants_nothing_and_stays_on_the_list_wakes_it(cells):
