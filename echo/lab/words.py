@@ -1,6 +1,7 @@
-"""How a count, a role and a flag are said."""
+"""How a count, a role, a flag and a refusal are said."""
 
 import functools
+import re
 
 # Of poll() and epoll, in the order in which they are shown (poll.h, eventpoll.h).
 FLAGS = {1: "IN", 2: "PRI", 4: "OUT", 8: "ERR", 16: "HUP", 32: "NVAL", 0x2000: "RDHUP",
@@ -29,3 +30,9 @@ def client_number(role: str) -> int:
 def flag_names(events: int) -> str:
     """IN|OUT for 5; 0 where no flag is set."""
     return "|".join(name for bit, name in FLAGS.items() if events & bit) or "0"
+
+
+def ring_refused(said: str) -> str:
+    """What echo.ring says where there is no io_uring, if `said` contains it; empty otherwise."""
+    found = re.search(r"no io_uring here: .*?(?= \([^()]*\bline \d+|$)", said, re.MULTILINE)
+    return found[0] if found else ""

@@ -16,7 +16,7 @@ from echo.lab.display import light
 from tests.paths import LESSONS, ROOT
 
 WRONG_ANSWERS = ROOT / "tests/lessons/wrong_answers"
-SOLVED = re.compile(r"^Right|^(\d+) of \1 requirements met\.", re.MULTILINE)
+SOLVED = re.compile(r"^Right|^(\d+) of \1 requirements met by ", re.MULTILINE)
 
 
 def imports(cells):

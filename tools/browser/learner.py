@@ -34,7 +34,7 @@ FOCUS = """(one => one?.tagName === 'BUTTON' ? one.innerText : one?.tagName)
 
 # In answer to the guess 7, and to the solution of an exercise; a sign stands before it.
 COMPARED = re.compile(r"^\W .*, but you said 7\.|^\W 7, as you said\.", re.MULTILINE)
-SOLVED = re.compile(r"^\W Right|^\W (\d+) of \1 requirements met\.", re.MULTILINE)
+SOLVED = re.compile(r"^\W Right|^\W (\d+) of \1 requirements met by ", re.MULTILINE)
 
 
 def write_stepper(folder: Path) -> None:

@@ -16,6 +16,7 @@ from echo.lab.display import say
 from echo.lab.run.process import NotAsked
 from echo.lab.run.server import Server, checked, start
 from echo.lab.run.threads import RETURNED
+from echo.lab.words import ring_refused
 
 OF_THE_BENCH = "Tape", "start", "where_is"  # what the cell that shows a failure again may use
 DEAF = (
@@ -98,6 +99,8 @@ def check(
     if is_stub(serve):
         say("open", f"Not attempted yet: replace the ... in {serve.__name__}().")
         return
+    names = sys._getframe(1).f_globals
+    name = recipe_name(serve, names)
     not_asked = 0
     for one in asked:
         try:
@@ -107,8 +110,10 @@ def check(
             print(f"----  {title(one)}\n      not asked: {reason}")
             continue
         except Failed as failure:
-            names = sys._getframe(1).f_globals
-            again = one.again.format(recipe_name(serve, names))
+            if why := ring_refused(str(failure)):
+                say("open", f"Not asked: {why}.")
+                return
+            again = one.again.format(name)
             if RETURNED in str(failure):  # mostly when a client has left
                 again += "\nclient.close()" * ("client = " in again) + "\nwhere_is(server)"
             begin = "tape = Tape()"
@@ -118,12 +123,12 @@ def check(
                 f"FAIL  {report(one, failure)}\n\n      To see it again:\n",
                 textwrap.indent(again, " " * 10),
                 "\n      and in the next cell, what the server did:\n\n          print(tape)",
-                f"\n{asked.index(one)} of {len(asked)} requirements met so far.",
+                f"\n{asked.index(one)} of {len(asked)} requirements met by {name}() so far.",
             )
             return
         print(f"pass  {title(one)}")  # at once: the next one may take a second
     count = len(asked) - not_asked
-    say("right", f"\n{count} of {count} requirements met{but_for(not_asked)}.")
+    say("right", f"\n{count} of {count} requirements met by {name}(){but_for(not_asked)}.")
 
 
 def recipe_name(serve: Any, names: Mapping[str, Any]) -> str:

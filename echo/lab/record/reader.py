@@ -35,10 +35,10 @@ from echo.lab.run.faults import Gate
 from echo.lab.run.rest import settle, until
 from echo.lab.run.server import Server
 from echo.lab.run.threads import Crashed
+from echo.lab.words import ring_refused
 
 READS = "recvfrom"  # Python's recv()
 BYTE = b"!"
-REFUSED = "no io_uring here"  # so begins what echo.ring says where there is none
 ELSEWHERE = "at work on something else"  # as in waiting, where it was running
 TOLD = "told that it is done"
 
@@ -210,8 +210,9 @@ def observe(read: Callable[..., Any]) -> Observed:
         with Reader(read) as reader:
             return observed(reader)
     except Crashed as crash:
-        if REFUSED in str(crash) and read.__name__ in RECORDED_READS:
-            print(f"recorded: {REFUSED}{str(crash).partition(REFUSED)[2].partition(' (')[0]}")
+        why = ring_refused(str(crash))
+        if why and read.__name__ in RECORDED_READS:
+            print(f"recorded: {why}")
             return RECORDED_READS[read.__name__]
         raise
 

@@ -21,7 +21,7 @@ from typing import Any
 from IPython.display import display
 from IPython.utils.capture import capture_output
 
-from echo.lab.record.reader import REFUSED
+from echo.lab.words import ring_refused
 from echo.ring import Ring
 
 FOLDER = Path(__file__).parents[3] / "notebooks" / "recorded"
@@ -93,7 +93,7 @@ class Attempt:
         displayed = [output.data for output in self.output.outputs]
         said = " ".join([self.output.stdout, *(data.get("text/plain", "") for data in displayed)])
         missing = isinstance(error, NameError) and error.name in self.replay.gone
-        refused = REFUSED in f"{error}{said}"
+        refused = bool(ring_refused(f"{error}{said}"))
         attempted = self.replay.cells.get(self.key) is None or self.is_answer()
         if not (missing or refused) or (refused and attempted and error is None):
             for data in displayed:

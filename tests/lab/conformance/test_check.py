@@ -28,7 +28,7 @@ def test_good_server_is_told_so():
     """And how much that was."""
     lines = said(select_server.serve).splitlines()
     assert lines[:-2] == [f"pass  {title(one)}" for one in REQUIREMENTS]
-    assert lines[-1] == f"{len(REQUIREMENTS)} of {len(REQUIREMENTS)} requirements met."
+    assert lines[-1] == f"{len(REQUIREMENTS)} of {len(REQUIREMENTS)} requirements met by serve()."
 
 
 def stub(listener):
@@ -222,7 +222,7 @@ def keeps_the_end(listener):
             [
                 r"client 1 sends     b'\x00'",
                 "client 1 receives  nothing\n      the server is asleep in accept4",
-                "\n0 of 26 requirements met so far.",
+                "\n0 of 26 requirements met by echoes_once() so far.",
             ],
         ),
         (
@@ -274,7 +274,7 @@ def test_learner_is_told_what_is_wrong(serve, requirement, sentences):
     assert f"FAIL  {requirement}\n" in text
     assert [sentence for sentence in sentences if sentence not in text] == []
     assert f"server = start({serve.__name__}, tape" in text
-    assert "requirements met." not in text
+    assert "so far." in text
 
 
 # In a process of its own: the thread of such a server stays, asleep, for as long as that lives.
@@ -333,7 +333,7 @@ def test_lesson_asks_only_what_has_been_taught(form):
         "pass  sends back what it receives",
         "pass  closes when the client has finished",
         "",
-        "2 of 2 requirements met.",
+        "2 of 2 requirements met by serve().",
     ]
 
 

@@ -22,7 +22,7 @@ def test_mark_is_asked_after_the_suite():
         f"pass  {FIRST}",
         f"pass  stops reading at {HIGH_WATER:,} bytes owed",
         "",
-        "3 of 3 requirements met.",
+        "3 of 3 requirements met by serve().",
     ]
 
 

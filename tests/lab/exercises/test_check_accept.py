@@ -2,14 +2,17 @@
 
 import contextlib
 import ctypes
+import errno
 import socket
 
 import pytest
 
-from echo import epoll_server
+from echo import epoll_server, io_uring_server
 from echo.connection import Connection
-from echo.lab import check_accept
+from echo.lab import check, check_accept, check_repair
+from echo.lab.words import ring_refused
 from echo.ring import ACCEPT, RECV, SEND, Ring
+from echo.syscall import REFUSALS
 
 FIRST = "closes when the client has finished"
 
@@ -56,7 +59,7 @@ def forgets(conn, _):
 def test_rest_of_a_send_is_missed(size, capsys):
     """The suite misses it only if a send is often taken in part."""
     check_accept(on_the_ring(size, Connection.sent), until=FIRST)
-    assert capsys.readouterr().out.splitlines()[-1] == "2 of 2 requirements met."
+    assert capsys.readouterr().out.splitlines()[-1] == "2 of 2 requirements met by serve()."
     check_accept(on_the_ring(size, forgets), until=FIRST)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "FAIL  sends the rest of a send that took only a part"
@@ -66,3 +69,37 @@ def test_rest_of_a_send_is_missed(size, capsys):
 def test_server_without_a_ring_is_refused(capsys):
     check_accept(epoll_server.serve, until=FIRST)
     assert "it calls accept() itself" in capsys.readouterr().out
+
+
+def test_crash_is_reported_by_the_suite(capsys):
+    """Also one that comes before there is a client."""
+
+    def crashes(listener):
+        raise ValueError("no")
+
+    check_accept(crashes, until=FIRST)
+    assert "the server crashed: ValueError: no" in capsys.readouterr().out
+
+
+def test_nobody_is_blamed_where_the_ring_is_refused(monkeypatch, capsys):
+    """Not the server, and not the line that was changed: neither could be tried."""
+
+    def refuse(ring):
+        ring.fd, ring.lent = -1, {}
+        raise PermissionError(errno.EPERM, "no io_uring here: forbidden")
+
+    monkeypatch.setattr(Ring, "__init__", refuse)
+    check_accept(on_the_ring(1024, Connection.sent), until=FIRST)
+    check(io_uring_server.serve, until=FIRST)
+    new = "memory[conn.fileno()] = ctypes.create_string_buffer(RECV_SIZE)"
+    check_repair("one_buffer", "memory[conn.fileno()] = buffer", new)
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["Not asked: no io_uring here: forbidden."] * 3
+
+
+@pytest.mark.parametrize("why", REFUSALS.values())
+@pytest.mark.parametrize("place", ["(io_uring_server.py, line 21)", "(line 2 of serve)"])
+def test_refusal_is_found_in_what_is_said_of_a_crash(why, place):
+    """Whole, and without the place where it came."""
+    crash = f"the server crashed: OSError: [Errno 1] {why} {place}"
+    assert ring_refused(crash) == ring_refused(f"connects\n{crash}\nleaves") == why

@@ -58,4 +58,4 @@ def test_an_edge_triggered_server_meets_the_suite(capsys):
     check_edge(epoll_edge_server.serve)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "pass  sends back what it receives"
-    assert lines[-1].endswith(" requirements met.")
+    assert lines[-1].endswith(" requirements met by serve().")
