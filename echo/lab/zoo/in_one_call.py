@@ -30,7 +30,7 @@ BLOCKING: dict[str, Animal] = {
     ),
     "hears_them_out": Animal(
         "blocking_server",
-        "Answers when its client has finished; a client that waits for an answer never does.",
+        "Answers only after its client has finished sending, and some wait for the answer first.",
         (
             Change(
                 "blocking_server",
@@ -54,7 +54,7 @@ BLOCKING: dict[str, Animal] = {
 SIGIO: dict[str, Animal] = {
     "one_for_each_signal": Animal(
         "sigio_server",
-        "Takes a signal for news of one client, and waits for the next one when it has served it.",
+        "Serves one client for each signal, but one signal may stand for several clients.",
         (
             Change(
                 "sigio_server",
@@ -103,7 +103,7 @@ SIGIO: dict[str, Animal] = {
 COROUTINE: dict[str, Animal] = {
     "forgets_to_await": Animal(
         "coroutine_server",
-        "Makes a coroutine that sends, and does not wait for it: it never begins.",
+        "Calls a coroutine function without `await`: the coroutine that would send never begins.",
         (Change("coroutine_server", "await sendall(sock, data)", "sendall(sock, data)"),),
         caught_by="sends_back_what_it_receives",
         fault=("                sendall(sock, data)\n",),

@@ -19,14 +19,14 @@ EPOLL: dict[str, Animal] = {
     ),
     "tells_the_old": Animal(
         "epoll_server",
-        "Tells epoll what it has waited for so far, and not what it is to wait for next.",
+        "Tells epoll again what it already waits for, and never what it should wait for next.",
         (Change("epoll_server", "poller.modify(fd, wanted)", "poller.modify(fd, conn.interest)"),),
         caught_by="loses_nothing_when_the_client_reads_late",
         fault=("poller.modify(fd, conn.interest)\n",),
     ),
     "keeps_every_socket": Animal(
         "epoll_server",
-        "Takes a client that is done off the interest list, and keeps its socket forever.",
+        "Takes a client that is done off the interest list, and never closes its socket.",
         (
             Change(
                 "epoll_server",
@@ -39,7 +39,7 @@ EPOLL: dict[str, Animal] = {
     ),
     "takes_one_look": Animal(
         "epoll_server",
-        "Is told of a change only once, and does not receive all that there is.",
+        "Registers its clients edge-triggered, but does not read until nothing is left.",
         (
             Change(
                 "epoll_server",
@@ -155,7 +155,7 @@ EPOLL_EDGE: dict[str, Animal] = {
     ),
     "misses_the_other_edge": Animal(
         "epoll_edge_server",
-        "Asks only what has come, and is never told that there is room again.",
+        "Registers its clients for reading only, and is never told that there is room again.",
         (
             Change(
                 "epoll_edge_server",
@@ -168,7 +168,7 @@ EPOLL_EDGE: dict[str, Animal] = {
     ),
     "drains_to_the_end": Animal(
         "epoll_edge_server",
-        "Reads until nothing is left, and one client who always has more is all it serves.",
+        "Reads until nothing is left, so a client that sends without pause is all it serves.",
         (
             Change(
                 "epoll_edge_server",
@@ -191,7 +191,7 @@ EPOLL_EDGE: dict[str, Animal] = {
     ),
     "takes_eagain_for_lost": Animal(
         "epoll_edge_server",
-        "Takes it for a reset that there is nothing to receive yet.",
+        "Treats EAGAIN, which says that nothing has come yet, as a lost connection.",
         (
             Change(
                 "connection",
@@ -217,7 +217,7 @@ EPOLL_EDGE: dict[str, Animal] = {
     ),
     "two_threads_one_socket": Animal(
         "epoll_edge_server",
-        "Runs its loop in two threads at one epoll instance, and both may be told of one client.",
+        "Runs its loop in two threads with one epoll; both may be told of the same client.",
         (
             Change("epoll_edge_server", "import select\n", "import select\nimport threading\n"),
             Change("epoll_edge_server", "    listener_fd = listener.fileno()\n", ""),

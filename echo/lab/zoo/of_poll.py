@@ -29,7 +29,7 @@ POLL: dict[str, Animal] = {
     ),
     "uses_elif": Animal(
         "poll_server",
-        "Takes several events that come together for one: reads, or hangs up, or else writes.",
+        "Handles one of several flags that come together: it reads, or hangs up, or writes.",
         (
             Change("poll_server", IMPORT_READ, IMPORT_BOTH),
             Change(
@@ -65,7 +65,7 @@ POLL: dict[str, Animal] = {
     ),
     "expects_one_event": Animal(
         "poll_server",
-        "Compares the events with the one it hopes for, but several may come together.",
+        "Compares the flags with `==`, but several may come together.",
         (Change("poll_server", "if event & READ:", "if event == READ:"),),
         caught_by="gives_its_descriptors_back",
         fault=("if event == READ:\n",),
@@ -131,7 +131,7 @@ POLL: dict[str, Animal] = {
     ),
     "counts_in_seconds": Animal(
         "poll_server",
-        "Waits for a millisecond where it means a second: poll() counts otherwise than select().",
+        "Waits a millisecond where it means a second: poll() counts in milliseconds.",
         (
             Change(
                 "poll_server", "poller.poll():  # sleeps", "poller.poll(1):  # a second, at most"
@@ -149,7 +149,7 @@ POLL: dict[str, Animal] = {
     ),
     "skips_the_unknown": Animal(
         "poll_server",
-        "Leaves whom it has closed on the interest list, and ignores what it is told of them.",
+        "Leaves closed clients on the interest list, and ignores every report about them.",
         (
             Change("poll_server", "                poller.unregister(fd)\n", ""),
             Change(

@@ -11,7 +11,7 @@ SELECT: dict[str, Animal] = {
     ),
     "asks_always": Animal(
         "select_server",
-        "Asks whether its clients are writable even when it has nothing for them.",
+        "Asks whether its clients are writable even when it owes them nothing.",
         (
             Change(
                 "select_server",
@@ -86,7 +86,7 @@ SELECT: dict[str, Animal] = {
     ),
     "dies_above_1023": Animal(
         "select_server",
-        "Hands select() any descriptor, and it cannot express one above 1023.",
+        "Passes every descriptor to select(), which cannot take one above 1023.",
         (
             Change(
                 "select_server",
@@ -121,7 +121,7 @@ SELECT: dict[str, Animal] = {
     ),
     "shares_a_buffer": Animal(
         "select_server",
-        "Keeps what it owes in an attribute of the class, one for all clients.",
+        "Keeps what it owes in an attribute of the class, which all clients share.",
         (
             Change(
                 "connection",
