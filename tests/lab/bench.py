@@ -73,8 +73,7 @@ def run_python(source, *arguments):
         text=True,
         timeout=60,
     )
-    assert done.stderr == ""
-    assert done.returncode == 0
+    assert (done.stderr, done.returncode) == ("", 0), done.stderr
     return done.stdout
 
 
