@@ -256,6 +256,18 @@ def send_what_is_owed(room, poller):
 """,
             "the server crashed: BlockingIOError: [Errno 11] Resource temporarily unavailable",
         ),
+        (  # what has been asked for is never taken back
+            SAY_KEEPS
+            + """
+def send_what_is_owed(room, poller):
+    for guest in room.values():
+        if guest.unsent:
+            guest.send()
+        if guest.unsent:
+            poller.modify(guest, READ | WRITE)
+""",
+            "nothing happens, and yet the server is busy all the time",
+        ),
         (
             """
 def say(guest, text):
