@@ -1,6 +1,6 @@
-"""Every exercise can be done as its solution says, and wrong answers are told why.
+"""Every exercise can be done as its solution says, and otherwise; wrong answers are told why.
 
-The cells run in a kernel, as they do for a learner; wrong_answers/ holds the wrong ones.
+The cells run in a kernel, as they do for a learner; wrong_answers/ holds the answers.
 """
 
 import ast
@@ -38,6 +38,11 @@ def parts(notebook):
             yield cell.source, check, code
 
 
+def answers_to(path):
+    """What the file of a lesson in wrong_answers/ holds: RIGHT, WRONG and, if need be, more."""
+    return runpy.run_path(str(WRONG_ANSWERS / f"{path.stem}.py"))
+
+
 def given(code, file):
     """The cells of a lesson that all of its exercises build on, as the wrong answers name them."""
     names = file.get("GIVEN", [])
@@ -57,7 +62,7 @@ def answers(request):
     """What the checks of a lesson say: {(exercise, which answer): (text, what is expected)}."""
     notebook = nbformat.read(request.param, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    file = runpy.run_path(str(WRONG_ANSWERS / f"{request.param.stem}.py"))
+    file = answers_to(request.param)
     untouched, before = file.get("UNTOUCHED", {}), [given(code, file)]
     tried = {}  # (exercise, answer) -> its cells, the last of which prints
     for number, (stub, check, solution) in enumerate(parts(notebook), 1):
@@ -65,7 +70,7 @@ def answers(request):
         expected = re.escape(untouched.get(number, "Not attempted yet"))
         tried[number, "untouched"] = [so_far, stub, check], re.compile(f"^{expected}")
         tried[number, "solution"] = [so_far, solution], SOLVED
-        for which, answer in enumerate(file.get("RIGHT", {}).get(number, []), 1):
+        for which, answer in enumerate(file["RIGHT"][number], 1):
             tried[number, f"right {which}"] = [so_far, answer, check], SOLVED
         for which, (answer, expected) in enumerate(file["WRONG"][number], 1):
             found = re.compile(re.escape(expected))
@@ -83,6 +88,21 @@ def answers(request):
         for key, (cells, expected) in tried.items()
     }
     return texts, said(sheet.cells[-1])
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_each_exercise_has_different_answers(path):
+    """Two right ones besides the solution and three wrong ones, no two of them the same code."""
+    file, exercises = answers_to(path), parts(nbformat.read(path, as_version=4))
+    for number, (_, check, solution) in enumerate(exercises, 1):
+        right, wrong = file["RIGHT"][number], [answer for answer, _ in file["WRONG"][number]]
+        assert len(right) >= 2, number
+        assert len(wrong) >= 3, number
+        seen = {}
+        for answer in [solution.replace(check, ""), *right, *wrong]:
+            code = ast.dump(ast.parse(answer))
+            assert code not in seen, (number, answer, seen[code])
+            seen[code] = answer
 
 
 def told(answers, kind):
@@ -105,8 +125,6 @@ def test_right_answers_may_be_written_otherwise(answers):
 
 
 def test_wrong_answers_are_told_why(answers):
-    numbers = {key[0] for key in answers[0]}
-    assert len(told(answers, "wrong")) >= 2 * len(numbers)
     for key, (text, expected) in told(answers, "wrong").items():
         assert expected.search(text), (key, text)
 

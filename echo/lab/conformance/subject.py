@@ -190,10 +190,14 @@ class Subject:
             if isinstance(self.server, Server) and "accept4" in self.server.where_is():
                 yield "it waits at a listener of its own: serve() is given one to accept from"
 
+    def doing(self) -> str:
+        """While nothing happens: "" if the server sleeps, else what it does instead."""
+        self.settle()
+        return at_rest(self.server, STARVED)
+
     def expect_asleep(self) -> None:
         """Nothing happens, so it uses no processor time; ours and that of others not counted."""
-        self.settle()
-        doing = at_rest(self.server, STARVED)
+        doing = self.doing()
         self.expect(not doing, f"nothing happens, and yet the server {doing} all the time")
 
     def expect_owing(self, client: "Talker") -> None:

@@ -227,9 +227,10 @@ def get_line(guest: Speaker, expected: str, but: str = "") -> bool:
 @CHAT_STAGES(buffer=FEW_BYTES)
 def keeps_what_does_not_fit(chat: Conversation) -> None:
     """A client that reads late gets every line, whole and in order: send() may take a part, and
-    the rest is kept and sent when there is room."""
+    the rest is kept and sent when there is room; who slept before sleeps again after that."""
     ann, late = join(chat, "ann"), join(chat, "late")
     ann.gets("* late joined")
+    slept = not chat.doing()  # whether it sleeps at all is asked in the last stage
     chat.lines.append("late does not read; ann says many lines of 1000 bytes")
     said: list[str] = []
     most = chat.server.can_send + chat.server.can_receive + TOO_MUCH
@@ -247,6 +248,8 @@ def keeps_what_does_not_fit(chat: Conversation) -> None:
     told.join()
     ann.says(b"did you get all that?\n")
     late.gets("ann: did you get all that?")
+    if slept:
+        chat.expect_asleep()
 
 
 @CHAT_STAGES(buffer=FEW_BYTES)

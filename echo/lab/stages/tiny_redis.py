@@ -173,7 +173,8 @@ def answers_more_than_it_keeps(redis: Conversation) -> None:
 @REDIS_STAGES(buffer=FEW_BYTES)
 def serves_others_meanwhile(redis: Conversation) -> None:
     """A client asks for 16 megabytes and does not read: others are served, the server does not keep
-    them all (this is asked of a function only), and later the client gets all of it."""
+    them all (this is asked of a function only), and later the client gets all of it; after that
+    the server sleeps."""
     one, slow = redis.connect(), redis.connect()
     large(one)
     slow.note(f"sends     GET k {COPIES} times, and does not read")
@@ -187,6 +188,7 @@ def serves_others_meanwhile(redis: Conversation) -> None:
     slow.note("reads")
     slow.gets_bytes(bulk(LARGE) * COPIES, "16 answers of a megabyte")
     asks(one, [b"PING"], b"+PONG\r\n")
+    redis.expect_asleep()
 
 
 @contextlib.contextmanager

@@ -99,8 +99,8 @@ def serve(listener):
             "no   client 1\nno   sendto\n\nNot yet: the first and the second are wrong.",
         ),
         (
-            'missing, waits_for = "client 1", "sendto"',
-            "no   client 1\nno   sendto\n\nNot yet: the first and the second are wrong.",
+            'missing, waits_for = "sendto", "recvfrom"',
+            "yes  sendto\nno   recvfrom\n\nNot yet: the second is wrong.",
         ),
     ],
 }

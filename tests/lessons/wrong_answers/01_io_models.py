@@ -70,7 +70,7 @@ def read(conn):
         + 'models = dict(zip(models, ["blocking", "non-blocking", "multiplexing"], strict=True))',
     ],
     3: [
-        RESTED.format("epoll.register(conn, select.EPOLLIN)"),
+        RESTED.format("epoll.register(conn, select.EPOLLIN | select.EPOLLET)"),
         RESTED.format("epoll.register(conn.fileno(), eventmask=select.EPOLLIN)"),
         RESTED.format("epoll.register(conn, select.EPOLLIN | select.EPOLLRDHUP)"),
     ],

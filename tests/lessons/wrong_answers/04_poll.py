@@ -62,7 +62,11 @@ new = "            if conn.unsent:"
 """,
     ],
     3: [
-        "line = 30",
+        'line = "30"',
+        """
+faulty = zoo.load("expects_one_event").__source__.splitlines()
+line = 1 + [text.strip() for text in faulty].index("if event == READ:")
+""",
     ],
     4: [
         """

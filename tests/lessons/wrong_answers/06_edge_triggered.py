@@ -144,7 +144,13 @@ new = "elif conn.wanted() and not moved:"
 """,
     ],
     2: [LOOP.format(**GOOD), QUEUE, AGAIN],
-    3: [f"stops_too_early = {BREAK}", f"stops_too_early = {BREAK - 1} + 1"],
+    3: [
+        f'stops_too_early = "{BREAK}"',
+        """
+faulty = zoo.load("accepts_one").__source__
+stops_too_early = faulty[: faulty.index("break")].count(chr(10)) + 1
+""",
+    ],
 }
 
 WRONG = {

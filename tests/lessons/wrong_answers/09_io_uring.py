@@ -87,7 +87,7 @@ new = "memory[conn.fileno()] = type(buffer)()"
     ],
     3: [
         ANSWER.format("cab", "ebadf ecanceled", "ebadf 5"),
-        ANSWER.format("Cab", "EBADF ECANCELED", "EBADF 5"),
+        ANSWER.format(" CAB", "EBADF, ECANCELED", "ebadf,  5"),
     ],
 }
 WRONG = {

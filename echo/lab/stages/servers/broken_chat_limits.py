@@ -136,6 +136,11 @@ CHAT_LIMITS: dict[str, Broken] = {
         "Keeps the rest, and tries again only when somebody speaks.",
         (change("return READ | WRITE * bool(self.unsent)", "return READ"),),
     ),
+    "never_takes_back_what_it_asked_for": Broken(
+        "keeps what does not fit",
+        "Goes on asking for writability when all has been sent.",
+        (change("if guest.wanted() != guest.interest:", "if guest.wanted() > guest.interest:"),),
+    ),
     "repeats_what_was_taken": Broken(
         "keeps what does not fit",
         "Sends all of it again when send() has taken a part.",

@@ -300,6 +300,11 @@ REDIS: dict[str, Broken] = {
         "Answers all commands at once, and keeps what the client does not read.",
         (change(LOOP, "    while caller.rest:\n"),),
     ),
+    "never_takes_back_what_it_asked_for": Broken(
+        "serves others meanwhile",
+        "Goes on asking for writability when all has been sent.",
+        (change("elif caller.wanted() != caller", "elif caller.wanted() > caller"),),
+    ),
     # 10
     "says_err_without_a_reason": Broken(
         "redis cli understands",
