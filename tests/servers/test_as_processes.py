@@ -129,6 +129,7 @@ def test_nine_hundred_clients_are_served_at_once(server, crowd, room):
         assert sock.recv(100) == b"client %d" % n
 
 
+@pytest.mark.timing
 def test_two_thousand_resets_are_survived(server):
     """They come before accept(), before recv() and before send(); each gives back what it held."""
     before = descriptors(server)
@@ -145,6 +146,7 @@ def test_two_thousand_resets_are_survived(server):
     until(lambda: descriptors(server) == before)
 
 
+@pytest.mark.timing
 def test_client_behind_a_thousand_dead_ones_is_served_if_it_can_be_expressed(server, room):
     """All of them are accepted before any is served, so it gets a descriptor above 1023."""
     if longest_queue() < 2000:
