@@ -1,11 +1,16 @@
 """Servers that are not ours: the verdict in the docs is what becomes of them."""
 
+import os
 import re
 import shutil
+import signal
+import socket
 
 import pytest
 
+from echo.lab import until
 from echo.lab.conformance import REQUIREMENTS, title
+from echo.lab.run.process import Process
 from tests.lab.processes import FLOODS, PYTHON, verdict
 from tests.paths import ROOT
 
@@ -163,3 +168,23 @@ def test_process_for_each_client_is_judged_fairly(write, name, expected):
     """Its clients' descriptors are not those of the process that accepts."""
     (requirement,) = (one for one in REQUIREMENTS if one.__name__ == name)
     assert verdict(requirement, f"{PYTHON} {write(FORKS)} {{port}}") == expected
+
+
+def test_polite_one_serves_its_last_client_when_it_is_told_to_end():
+    """As lesson 08 tells: no new clients, the last one until it leaves, and then the end."""
+    server = Process(f"{PYTHON} {STRANGERS}/asyncio_polite.py {{port}}")
+    with socket.create_connection(server.address, 10) as client:
+        client.sendall(b"hello")
+        assert client.recv(5, socket.MSG_WAITALL) == b"hello"
+        os.kill(server.pid, signal.SIGTERM)
+        until(lambda: refuses(server.address))
+        client.sendall(b"after")
+        assert client.recv(5, socket.MSG_WAITALL) == b"after"
+    until(lambda: server.ended)
+    assert server.crash == "the server has ended, exit code 0"
+    assert server.end()
+
+
+def refuses(address):
+    with socket.socket() as client:
+        return client.connect_ex(address) != 0

@@ -9,6 +9,7 @@ import pytest
 
 from echo import blocking_server
 from echo.lab import Tape, start
+from echo.lab.run.faults import Full
 from tests.lab.bench import SERVERS, eventually, every_server, sloppy
 
 FETCHED_BY_THE_KERNEL = {"io_uring"}  # no recv() of ours that could say something else
@@ -82,6 +83,17 @@ def test_descriptors_run_out_until_one_is_closed():
         server.stop()
         for other in others:
             other.close()
+
+
+def test_file_that_the_bench_has_open_for_a_moment_lets_nobody_in():
+    """It reads /proc in one thread while the server is refused in another."""
+    with socket.socket() as spare:
+        full = Full(set())
+        with open("/proc/self/stat", encoding="ascii"):
+            assert not full.admits()
+        assert not full.admits()
+        spare.close()
+        assert full.admits()
 
 
 @every_server
