@@ -298,6 +298,7 @@ def resets_who_sends_much(listener):
             "sends whenever there is room, and reads little by little\nclient 1 cannot go on",
         ),
     ],
+    ids=["stuffs", "reads slowly"],
 )
 def test_error_in_the_middle_of_what_a_client_does_is_told_with_it(requirement, does):
     """An error alone would not say what the client had done until then."""
