@@ -15,7 +15,7 @@ def test_interrupt_in_the_with_block_stops_the_server(serve):
 
 
 INTERRUPTS = """
-import contextlib, faulthandler, gc, io, random, signal, sys, threading, time
+import contextlib, faulthandler, gc, io, itertools, random, signal, sys, threading, time
 import IPython  # as in a notebook: an interrupt in the middle of an import is Python's affair
 from echo import nonblocking_server, select_server, threaded_server
 from echo.lab import leftovers, settle, start
@@ -24,26 +24,38 @@ from echo.lab.run.ends import Client, Listener
 def interrupt(*_):
     raise KeyboardInterrupt
 
-def lesson(serve, late, delay):
+def lesson(serve, aim, delay):
+    "Set the timer before the step number `aim`; when each of the steps began."
+    began = []
+
+    def step():
+        if len(began) == aim:
+            signal.setitimer(signal.ITIMER_REAL, delay)
+        began.append(time.monotonic())
+
+    step()
     with start(serve) as server:
+        step()
         client = server.connect()
+        step()
         client.send(b"x")
         settle(server)
         client.close()
-        if late:
-            signal.setitimer(signal.ITIMER_REAL, delay)
+        step()
+    return [*began, time.monotonic()]
 
 def places(trace):
     while trace:
         yield trace.tb_frame.f_code.co_name
         trace = trace.tb_next
 
-def interrupted(serve, delay, late):
-    "Where the interrupt hit."
+def interrupted(serve, aim):
+    "Where the interrupt hit: mostly in the step that it was aimed at."
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0 if late else delay)
-        lesson(serve, late, delay)
+        began = lesson(serve, aim, 0.00005 + chance.random() * shortest[serve][aim])
         signal.setitimer(signal.ITIMER_REAL, 0)
+        took = [after - before for before, after in itertools.pairwise(began)]
+        shortest[serve] = [*map(min, shortest[serve], took)]
         return []
     except KeyboardInterrupt as error:
         return [*places(error.__traceback__)]
@@ -62,18 +74,14 @@ sys.unraisablehook = unraisable
 gc.freeze()  # what is looked for below was made later
 COUNT, wanted = int(sys.argv[1]), set(sys.argv[2:])
 chance = random.Random(7)
-lasts = dict.fromkeys([select_server.serve, threaded_server.serve, nonblocking_server.serve], 0.1)
+servers = [select_server.serve, threaded_server.serve, nonblocking_server.serve]
+shortest = dict.fromkeys(servers, [0.1] * 4)  # seconds that each step has taken at least
 seen = set()
 number, until = 0, time.monotonic() + 30
 while number < COUNT or (wanted - seen and time.monotonic() < until):
     number += 1
-    for serve in [*lasts][: 3 if number % 3 == 0 else 2]:
-        began = time.monotonic()
-        late = number % 4 == 0  # to hit stop() too, however long the rest takes
-        hit = interrupted(serve, 0.00005 + chance.random() * (0.03 if late else lasts[serve]), late)
-        seen.update(hit)
-        if not hit:
-            lasts[serve] = time.monotonic() - began
+    for serve in servers[: 3 if number % 3 == 0 else 2]:
+        seen.update(interrupted(serve, number % 4))
         with contextlib.redirect_stdout(io.StringIO()) as said:
             leftovers(stop=True)
         assert said.getvalue() == "0 threads, 0 sockets left\\n", said.getvalue()
