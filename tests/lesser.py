@@ -79,7 +79,8 @@ def with_few_files(soft=1024, hard=1200):
     """Where so many files may be open, and so many if one asks for more.
 
     1024 is what most systems give to a program that does not ask.  Of the hard limit just so
-    much is left that descriptor 1024, which select() cannot express, can be shown.
+    much is left that descriptor 1024, which select() cannot express, can be shown.  With 1024 of
+    it that is impossible: there 03, 05, 07 and 09 differ, for they show what becomes of it.
     """
     return [sys.executable, "-c", LIMIT.format(soft=soft, hard=hard) + BECOME]
 

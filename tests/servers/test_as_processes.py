@@ -4,6 +4,7 @@ import hashlib
 import os
 import random
 import resource
+import signal
 import socket
 import struct
 import threading
@@ -12,7 +13,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from echo.lab.kernel.sockets import listeners
+from echo.lab.kernel.sockets import listeners, longest_queue
 from tests.servers.command import PATIENCE, Server, echoed, memory, of_process, stall, until
 
 NAMES = ["select", "poll", "epoll", "epoll_edge", "coroutine", "sigio", "io_uring"]
@@ -128,6 +129,7 @@ def test_nine_hundred_clients_are_served_at_once(server, crowd, room):
         assert sock.recv(100) == b"client %d" % n
 
 
+@pytest.mark.timing
 def test_two_thousand_resets_are_survived(server):
     """They come before accept(), before recv() and before send(); each gives back what it held."""
     before = descriptors(server)
@@ -136,12 +138,33 @@ def test_two_thousand_resets_are_survived(server):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, HANG_UP)
             if n % 2:
                 sock.send(bytes(1000))
-    # accept_all() takes all who are in the queue before it serves any of them.  So a server that
-    # is behind may hold two thousand dead ones, and select() could not express the next one.
+    # A server that is behind may hold all of them, and select() could not express the next one:
+    # see the next test.
     until(lambda: not queued(server) and descriptors(server) == before)
     with server.connect() as sock:
         assert echoed(sock, b"hello")
     until(lambda: descriptors(server) == before)
+
+
+@pytest.mark.timing
+def test_client_behind_a_thousand_dead_ones_is_served_if_it_can_be_expressed(server, room):
+    """All of them are accepted before any is served, so it gets a descriptor above 1023."""
+    if longest_queue() < 2000:
+        pytest.skip(f"no more than {longest_queue()} clients may wait in a queue here")
+    room(1500)
+    limit(server, 4096)
+    before = descriptors(server)
+    os.kill(server.pid, signal.SIGSTOP)
+    until(lambda: state(server)[0] == "T")
+    for _ in range(1500):
+        with server.connect() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, HANG_UP)
+    with server.connect() as sock:
+        os.kill(server.pid, signal.SIGCONT)
+        assert echoed(sock, b"hello") == (server.name not in EXPRESSES)
+    until(lambda: not queued(server) and descriptors(server) == before)
+    with server.connect() as sock:
+        assert echoed(sock, b"hello")
 
 
 @pytest.mark.timing

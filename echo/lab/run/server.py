@@ -11,6 +11,7 @@ that remembers whom it has accepted; nothing else about it is changed.
 
 import contextlib
 import inspect
+import resource
 import signal
 import socket
 import sys
@@ -315,6 +316,8 @@ class Server:
     def number_descriptors_from(self, lowest: int) -> Iterator[None]:
         """Inside the block, accepted sockets have descriptors from `lowest` on.  Or NotAsked."""
         self._needs_accept("return a high descriptor")
+        if (most := resource.getrlimit(resource.RLIMIT_NOFILE)[0]) <= lowest:
+            raise NotAsked(f"no more than {most} descriptors are allowed here")
         self.lowest = lowest
         try:
             yield

@@ -1,9 +1,13 @@
 """Curves of costs, drawn, and their shape in words."""
 
+import contextlib
 import io
 import logging
 import math
 import re
+import signal
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 from echo.lab.display import Shown, image, light
@@ -191,15 +195,10 @@ def points_in_words(costs: dict[str, Points]) -> str:
 
 def picture(shown: Curve) -> str:
     """The picture as SVG on opaque paper, so that it can be read in a dark theme too."""
-    # Its first import warns of a slow font cache, and of a HOME where it cannot keep one.
-    # Both are of no use to a learner, in whose cell it would stand.
-    log = logging.getLogger("matplotlib")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
+    with imported_in_one_piece():
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
 
-    log.setLevel(level)
     ours, theirs = lines(shown)
     recorded = RECORDED_COSTS.get(shown.kind, {})
     names = list(dict.fromkeys([*recorded, *ours]))  # a name keeps its color
@@ -236,6 +235,33 @@ def picture(shown: Curve) -> str:
                 color=light("faint"),
             )
         return curve_svg(figure)
+
+
+@contextlib.contextmanager
+def imported_in_one_piece() -> Iterator[None]:
+    """Import matplotlib inside the block.  It says nothing, and an interrupt waits for its end.
+
+    Otherwise some modules of a half-imported matplotlib would stay, and the next import would
+    stumble over them: nothing could be drawn until the kernel is restarted.
+    """
+    # The first import warns of a slow font cache, and of a HOME where it cannot keep one.
+    # Both are of no use to a learner, in whose cell it would stand.
+    log = logging.getLogger("matplotlib")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    before = signal.getsignal(signal.SIGINT)  # Python calls it in the main thread only
+    waits = callable(before) and threading.current_thread() is threading.main_thread()
+    pressed: list[int] = []
+    try:
+        if waits:
+            signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+        yield
+    finally:
+        log.setLevel(level)
+        if waits:
+            signal.signal(signal.SIGINT, before)
+        for number in pressed[:1]:
+            signal.raise_signal(number)
 
 
 def label(axes: Any, costs: dict[str, Points], colors: dict[str, str]) -> None:

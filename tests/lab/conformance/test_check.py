@@ -14,10 +14,10 @@ import pytest
 from echo import blocking_server, select_server
 from echo.accept import accept_all
 from echo.connection import READ, WRITE
-from echo.lab.conformance import REQUIREMENTS, title
+from echo.lab.conformance import REQUIREMENTS, title, up_to
 from echo.lab.conformance.requirements import clients as clients_module
 from echo.lab.conformance.requirements import limits
-from echo.lab.conformance.subject import BUFFER, LONG
+from echo.lab.conformance.subject import BUFFER, LONG, Failed
 from echo.lab.conformance.verdict import examine
 from tests.lab.conformance.told import AT_MOST, echoes_once, returns, said
 from tests.paths import ROOT
@@ -277,6 +277,39 @@ def test_learner_is_told_what_is_wrong(serve, requirement, sentences):
     assert "so far." in text
 
 
+def resets_who_sends_much(listener):
+    while True:
+        with listener.accept()[0] as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            count = 0
+            while (data := sock.recv(1000)) and (count := count + len(data)) < BUFFER:
+                sock.sendall(data)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "does"),
+    [
+        (
+            "finishes its answer to a half closed client",
+            "sends as much as it can, and reads nothing\nclient 1 cannot send",
+        ),
+        (
+            "stops reading from a client that reads slowly",
+            "sends whenever there is room, and reads little by little\nclient 1 cannot go on",
+        ),
+    ],
+    ids=["stuffs", "reads slowly"],
+)
+def test_error_in_the_middle_of_what_a_client_does_is_told_with_it(requirement, does):
+    """An error alone would not say what the client had done until then."""
+    with pytest.raises(Failed) as told:
+        examine(resets_who_sends_much, up_to(requirement)[-1])
+    assert str(told.value) == (
+        f"client 1 connects\nclient 1 {does}: Connection reset by peer\n"
+        "the server is asleep in accept4"
+    )
+
+
 # In a process of its own: the thread of such a server stays, asleep, for as long as that lives.
 SWALLOWS = """
 import sys, time
@@ -343,6 +376,15 @@ def test_nobody_is_asked_what_is_no_requirement():
         printed = said(select_server.serve, until=until)
         assert printed.startswith(f"{until!r} is no requirement; they are: sends back what it")
         assert "pass" not in printed
+
+
+def test_name_that_is_nearly_right_is_named():
+    """The list of all of them is long."""
+    near = "serves one client after anotherr"
+    printed = said(select_server.serve, until=near)
+    meant = "serves one client after another"
+    assert printed.startswith(f"{near!r} is no requirement; do you mean {meant!r}? They are: ")
+    assert "pass" not in printed
 
 
 @pytest.mark.timing

@@ -12,6 +12,7 @@ from echo.lab.conformance import up_to
 from echo.lab.conformance.subject import Failed
 from echo.lab.conformance.verdict import examine
 from echo.lab.run.process import NotAsked, Process, Unusable
+from tests.lab.bench import run_python
 from tests.lab.processes import PYTHON, verdict
 
 TWO_HUNDRED = up_to("serves two hundred clients in any order")[-1]
@@ -43,6 +44,28 @@ def test_where_descriptors_are_short_it_is_not_asked():
             files.enter_context(open("/dev/null", "rb"))
         with pytest.raises(NotAsked, match="too few open files are allowed here for 200 clients"):
             examine(select_server.serve, TWO_HUNDRED)
+
+
+UNDER_A_LIMIT = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+from echo import epoll_server, io_uring_server
+from echo.lab.conformance import up_to
+from echo.lab.conformance.verdict import examine
+from echo.lab.run.process import NotAsked
+
+try:
+    examine({server}.serve, up_to("survives a descriptor above 1023")[-1])
+except NotAsked as reason:
+    print("not asked:", reason)
+"""
+
+
+@pytest.mark.parametrize("server", ["epoll_server", "io_uring_server"])
+def test_where_no_descriptor_is_above_1023_none_is_asked_about(server):
+    """Where `ulimit -Hn` is 1024; every server failed there, and the bench was to blame."""
+    printed = run_python(UNDER_A_LIMIT.format(server=server))
+    assert printed == "not asked: no more than 1024 descriptors are allowed here\n"
 
 
 POOL = """

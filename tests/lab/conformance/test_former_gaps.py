@@ -176,7 +176,7 @@ LEAVES_THE_SESSION = """
             os.setsid()
             listener.close()
             echo(sock)
-            {spins}
+            {then}
             os._exit(0)
         sock.close()
     """
@@ -184,12 +184,20 @@ LEAVES_THE_SESSION = """
 
 @pytest.mark.timing
 @pytest.mark.usefixtures("nobody_is_left")
-def test_child_in_a_session_of_its_own_is_seen(write):
-    """It spins when its client has left."""
-    spins = write(LEAVES_THE_SESSION.format(spins="while True: pass"), "spins.py")
-    good = write(LEAVES_THE_SESSION.format(spins=""), "good.py")
-    one = up_to("sleeps when clients have left")[-1]
-    assert verdict(one, f"{PYTHON} {spins} {{port}}") == "no"
+@pytest.mark.parametrize(
+    ("then", "name"),
+    [
+        ("while True: pass", "sleeps when clients have left"),
+        ("threading.Event().wait()", "gives its descriptors back"),
+    ],
+    ids=["spins", "leaks"],
+)
+def test_child_in_a_session_of_its_own_is_seen(write, then, name):
+    """It spins when its client has left, or stays with its socket open."""
+    broken = write(LEAVES_THE_SESSION.format(then=then), "broken.py")
+    good = write(LEAVES_THE_SESSION.format(then=""), "good.py")
+    one = up_to(name)[-1]
+    assert verdict(one, f"{PYTHON} {broken} {{port}}") == "no"
     assert verdict(one, f"{PYTHON} {good} {{port}}") == "yes"
 
 

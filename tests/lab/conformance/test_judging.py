@@ -1,6 +1,8 @@
 """python -m echo.lab.conformance judges a file or a command, and says what it cannot judge."""
 
+import os
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -132,6 +134,39 @@ def test_crash_of_a_process_is_told_with_its_last_words(write):
     ended = "the server has ended, exit code 1: NameError: name 'dat' is not defined"
     assert ended in done.stdout
     assert done.returncode == 1
+
+
+DIES = """
+    import os, resource, signal, socket, sys
+
+    sock, _ = socket.create_server(("127.0.0.1", int(sys.argv[1]))).accept()
+    while sock.recv(1000) == b"hello":
+        core = resource.getrlimit(resource.RLIMIT_CORE)
+        print("core", *core, "Erlang", os.environ["ERL_CRASH_DUMP"], file=sys.stderr, flush=True)
+        {dies}
+    """
+
+
+@pytest.mark.parametrize(
+    ("dies", "name"),
+    [("os.abort()", "SIGABRT"), ("os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV")],
+    ids=["aborts", "fault"],
+)
+def test_command_that_dies_leaves_no_dump(write, tmp_path, dies, name):
+    """The folder is the caller's, and his shell may allow dumps of any size."""
+    command = f"{PYTHON} {write(DIES.format(dies=dies))} {{port}}"
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    (tmp_path / "here").mkdir()
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    try:
+        words = "--command", command, "--until", "sends back what it receives"
+        found = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = run(*words, cwd=tmp_path / "here", env=found)
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+    assert f"the server has ended, by {name}: core 0 0 Erlang {os.devnull}\n" in done.stdout
+    assert (done.returncode, done.stderr) == (1, "")
+    assert list((tmp_path / "here").iterdir()) == []
 
 
 def test_what_is_not_asked_is_not_counted(capsys):

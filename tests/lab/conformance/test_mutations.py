@@ -3,14 +3,15 @@
 import pytest
 
 from echo.lab import zoo
-from echo.lab.conformance import REQUIREMENTS
+from echo.lab.conformance import REQUIREMENTS, title, up_to
 from echo.lab.conformance.requirements import limits
 from echo.lab.conformance.subject import Failed
-from echo.lab.conformance.verdict import examine
+from echo.lab.conformance.verdict import examine, failing
 from echo.lab.zoo import Change
 from tests.lab.conformance.faults import SHARED
 from tests.lab.conformance.faults_of_loops import OF_LOOPS
 from tests.lab.conformance.harmless import HARMLESS
+from tests.lab.conformance.mutation import Mutation
 
 BY_NAME = {one.__name__: one for one in REQUIREMENTS}
 FAULTS = [*SHARED, *OF_LOOPS]
@@ -21,9 +22,14 @@ def label(mutation):
     return f"{mutation.module}: {words}"
 
 
+def repeated(mutation):
+    """A soak has no time for all of them.  Those of what is `wanted` have failed beside load."""
+    return pytest.param(mutation, marks=pytest.mark.timing if "wanted" in mutation.old else ())
+
+
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.usefixtures("collected", "impatient")
-@pytest.mark.parametrize("mutation", FAULTS, ids=label)
+@pytest.mark.parametrize("mutation", [*map(repeated, FAULTS)], ids=label)
 def test_fault_is_caught_by_what_it_breaks(mutation):
     """A suite that passes a broken server proves nothing about a good one."""
     with pytest.raises(Failed):
@@ -41,6 +47,21 @@ def test_small_sends_stall_without_nodelay():
     serve = zoo.derive("crumbs", "select_server", changes).serve
     with pytest.raises(Failed):
         examine(serve, limits.does_not_stall_in_the_middle_of_an_answer)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.usefixtures("collected")
+def test_server_that_never_asks_for_room_is_blamed_for_nothing_else():
+    """It gives back every descriptor, and that was once what it failed as."""
+    serve = Mutation("connection", "else READ | WRITE", "else READ").serve()
+    asked, blamed = up_to("gives its descriptors back"), []
+    while found := failing(serve, asked):
+        blamed.append(title(found[0]))
+        asked = asked[asked.index(found[0]) + 1 :]
+    assert blamed == [
+        "sends back a message longer than the buffers",
+        "loses nothing when the client reads late",
+    ]
 
 
 @pytest.mark.usefixtures("collected")

@@ -38,6 +38,7 @@ def shown(serve, requirement):
     return printed.getvalue(), value
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("requirement", REQUIREMENTS, ids=title)
 def test_cell_that_shows_it_again_runs(requirement):
     """A learner pastes it; on a good server it ends by itself and raises nothing."""

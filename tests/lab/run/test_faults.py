@@ -54,6 +54,7 @@ def test_accept_can_be_made_to_run_out_of_descriptors(serve):
             assert first.recv(1) == b"y"
 
 
+@pytest.mark.timing
 def test_descriptors_run_out_until_one_is_closed():
     """A persistent EMFILE would kill good servers, an alternating one pass spinning ones."""
     said = []

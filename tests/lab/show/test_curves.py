@@ -1,11 +1,14 @@
 """The picture of a curve says in words what it shows, and what was recorded elsewhere."""
 
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import pytest
 
 from echo.lab.show import curves
 from echo.lab.show.curves import Curve, ratio, slope, verdict
+from tests.paths import ROOT
 
 LINEAR = Curve("idle", {"poll": {10: 1.0, 100: 10.0, 1000: 100.0}, "epoll": {10: 0.5, 1000: 0.5}})
 MEMORY = Curve("memory", {"threaded": {0: 1e7, 1000: 3e7}, "epoll": {0: 1e7, 1000: 1.025e7}})
@@ -88,3 +91,44 @@ def test_what_is_recorded_has_the_shape_that_lessons_tell(kind):
             "memory": "threaded: kilobytes a client, epoll: less than a kilobyte a client",
         }[kind]
     )
+
+
+# -- the stop button ----------------------------------------------------------------------
+
+INTERRUPTS = """
+import signal, sys
+from echo.lab.show.curves import Curve
+
+pressed = []
+
+def press(event, arguments):
+    "Just before a module is loaded that is in the middle of it."
+    if event == "import" and arguments[0] == sys.argv[1] and not pressed:
+        pressed.append(event)
+        signal.raise_signal(signal.SIGINT)
+
+sys.addaudithook(press)
+shown = Curve("idle", {"epoll": {10: 0.5, 1000: 0.5}})
+for _ in range(2):
+    try:
+        print("drawn" if "<img" in shown._repr_mimebundle_()["text/html"] else "nothing")
+    except KeyboardInterrupt:
+        print("interrupted")
+print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["matplotlib.colors", "PIL.Image", "numpy.linalg"],
+)
+def test_interrupted_in_its_first_import_it_is_drawn_the_next_time(module):
+    """Half of matplotlib stayed behind, and nothing was drawn until the kernel was restarted."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTS, module],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout.split(), done.stderr) == (["interrupted", "drawn", "True"], "")
