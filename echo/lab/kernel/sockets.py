@@ -86,12 +86,15 @@ def other_end(client: socket.socket, port: int) -> tuple[int, int] | None:
 def held_by_the_kernel(client: socket.socket, port: int) -> int | None:
     """Bytes of one connection to a server on `port` that lie in the kernel's four queues.
 
-    None if the server's end is not there.
+    None if the server's end is not there.  What moves from one end to the other between two
+    looks would count twice or not at all, so we look again until nothing has.
     """
-    if theirs := other_end(client, port):
-        ours = queues(client)
-        return sum(theirs) + ours.unread + ours.unacknowledged
-    return None
+    ours, theirs = queues(client), None
+    for _ in range(100):
+        theirs, before, ours = other_end(client, port), ours, queues(client)
+        if theirs is None or ours == before:
+            break
+    return None if theirs is None else sum(theirs) + ours.unread + ours.unacknowledged
 
 
 def on_the_way(client: socket.socket, port: int) -> bool:

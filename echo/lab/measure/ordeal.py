@@ -232,6 +232,7 @@ class Bench:
             reset(sock)
 
 
+AGAIN = 100  # times at most
 FLOODED = 1024  # bytes that one recv() of a flooding client returns, see faults.Flooded
 
 
@@ -240,11 +241,15 @@ def counts(sock: socket.socket) -> tuple[int, int]:
 
     The kernel counts what has arrived and what was acknowledged (tcp(7), TCP_INFO:
     tcpi_bytes_received, tcpi_bytes_acked, since Linux 4.1); what lies in its queues is unread,
-    or not acknowledged yet.
+    or not acknowledged yet.  Bytes may arrive while both programs sleep, so we ask again until
+    nothing has changed between the two questions.
     """
     try:
-        info = tcp_info(sock)
         queues = sockets.queues(sock)
+        for _ in range(AGAIN):
+            info, before, queues = tcp_info(sock), queues, sockets.queues(sock)
+            if queues == before:
+                break
     except OSError:  # closed meanwhile
         return 0, 0
     acked, received = struct.unpack_from("QQ", info, 120)

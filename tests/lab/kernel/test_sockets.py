@@ -256,3 +256,21 @@ def test_what_is_not_read_is_not_on_the_way():
                 client.send(bytes(100_000))
         assert sockets.queues(client).unacknowledged
         assert not sockets.on_the_way(client, server.getsockname()[1])
+
+
+def test_what_moves_between_two_looks_is_counted_once(pair, monkeypatch):
+    """The kernel's two ends are asked one after the other, and TCP does not stand still."""
+    client, server = pair
+    real, late = sockets.other_end, [b"hello"]
+
+    def moves(sock, port):
+        found = real(sock, port)
+        if late:  # the server gives back what lay unread a moment ago
+            server.sendall(server.recv(5))
+            assert until(lambda: queues(client).unread) == len(late.pop())
+        return found
+
+    client.sendall(b"hello")
+    until(lambda: queues(server).unread == 5)
+    monkeypatch.setattr(sockets, "other_end", moves)
+    assert sockets.held_by_the_kernel(client, client.getpeername()[1]) == 5

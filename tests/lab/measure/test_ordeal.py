@@ -2,13 +2,15 @@
 
 import importlib
 import inspect
+import socket
 
 import pytest
 
 from echo import blocking_server, epoll_server, nonblocking_server
 from echo.lab import ordeal, zoo
 from echo.lab.display import light
-from echo.lab.measure.ordeal import CLIENTS, Frozen, Ordeal, Trial, trial
+from echo.lab.measure import ordeal as ordeal_module
+from echo.lab.measure.ordeal import CLIENTS, Frozen, Ordeal, Trial, counts, trial
 from echo.lab.run import server as server_module
 
 pytestmark = pytest.mark.timing
@@ -103,3 +105,24 @@ def test_text_and_html_say_the_same():
     assert bundle["text/html"].count("<b>dribbler</b>: Sends one byte at a time") == 1
     assert bundle["text/html"].count(light("gone")) == 2  # busy under a flood is no fault
     assert bundle["text/html"].count("<tr>") == 9
+
+
+def test_what_arrives_between_two_questions_is_counted_once(monkeypatch):
+    """Otherwise bytes were unread that had not arrived, and a debt was missed."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        server, _ = listener.accept()
+    real, late = ordeal_module.tcp_info, [b"late"]
+
+    def slow_answer(sock):
+        info = real(sock)
+        if late:
+            client.sendall(late.pop())
+        return info
+
+    monkeypatch.setattr(ordeal_module, "tcp_info", slow_answer)
+    with client, server:
+        client.sendall(b"hello")
+        assert server.recv(5) == b"hello"
+        assert counts(server)[0] == 5
+        assert not late
