@@ -66,10 +66,10 @@ def tells_who_is_here(chat: Conversation) -> None:
     ann.gets("* bob joined")
     eve = chat.connect()
     eve.gets("name?")
-    chat.connect()  # and says nothing: whether such a one keeps eve waiting is asked later
-    chat.settle()
-    eve.says(b"\n")
-    chat.settle()
+    # Nobody keeps a server waiting here: whether it waits for a name is asked in a later stage.
+    for nameless in eve, chat.connect():
+        nameless.says(b"\n")
+        chat.settle()
     eve.says(b"eve\n")
     eve.name = "eve"
     gets_list(eve, "ann", "bob")
