@@ -91,7 +91,9 @@ def told_in_vain(reader: Reader) -> str:
     if reader.done:
         return reader.crash or f"it returned {reader.result!r} without a conn.recv()"
     socket.socket.recv(reader.conn, 1)
+    asked = reader.asked()
     tape.open_gate()
+    until(lambda: reader.asked() > asked or reader.done)  # it sleeps at the gate a little longer
     settle(reader)
     if reader.crash:
         return f"another thread was faster, and then {reader.crash}"

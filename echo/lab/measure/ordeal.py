@@ -232,7 +232,6 @@ class Bench:
             reset(sock)
 
 
-AGAIN = 100  # times at most
 FLOODED = 1024  # bytes that one recv() of a flooding client returns, see faults.Flooded
 
 
@@ -246,7 +245,7 @@ def counts(sock: socket.socket) -> tuple[int, int]:
     """
     try:
         queues = sockets.queues(sock)
-        for _ in range(AGAIN):
+        for _ in range(100):
             info, before, queues = tcp_info(sock), queues, sockets.queues(sock)
             if queues == before:
                 break
