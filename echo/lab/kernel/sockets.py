@@ -16,11 +16,13 @@ import select
 import socket
 import struct
 import termios
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 from echo.lab.kernel.processes import epolls
 from echo.lab.words import flag_names, in_order
 
+Found = TypeVar("Found")
 IP = socket.AF_INET, socket.AF_INET6
 HERE = {"0100007F", "00000000", "0" * 32, "0" * 16 + "FFFF00000100007F"}  # v4, any v4, v6, mapped
 
@@ -86,14 +88,9 @@ def other_end(client: socket.socket, port: int) -> tuple[int, int] | None:
 def held_by_the_kernel(client: socket.socket, port: int) -> int | None:
     """Bytes of one connection to a server on `port` that lie in the kernel's four queues.
 
-    None if the server's end is not there.  What moves from one end to the other between two
-    looks would count twice or not at all, so we look again until nothing has.
+    None if the server's end is not there.
     """
-    ours, theirs = queues(client), None
-    for _ in range(100):
-        theirs, before, ours = other_end(client, port), ours, queues(client)
-        if theirs is None or ours == before:
-            break
+    ours, theirs = while_nothing_moves(client, lambda: other_end(client, port))
     return None if theirs is None else sum(theirs) + ours.unread + ours.unacknowledged
 
 
@@ -156,6 +153,21 @@ def queues(sock: socket.socket) -> Queues:
         answer = fcntl.ioctl(sock, request, bytes(4))
         numbers.append(struct.unpack("i", answer)[0])
     return Queues(*numbers)
+
+
+def while_nothing_moves(sock: socket.socket, ask: Callable[[], Found]) -> tuple[Queues, Found]:
+    """queues(sock), and what ask() returns about the same bytes.
+
+    Bytes move also while both programs sleep.  What moves between the two questions would count
+    twice or not at all, so we ask again until nothing has, a hundred times at most.
+    """
+    queued, found = queues(sock), ask()
+    for _ in range(100):
+        before, queued = queued, queues(sock)
+        if queued == before:
+            break
+        found = ask()
+    return queued, found
 
 
 def unread(sockets: list[socket.socket]) -> list[int]:

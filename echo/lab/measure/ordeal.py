@@ -240,15 +240,10 @@ def counts(sock: socket.socket) -> tuple[int, int]:
 
     The kernel counts what has arrived and what was acknowledged (tcp(7), TCP_INFO:
     tcpi_bytes_received, tcpi_bytes_acked, since Linux 4.1); what lies in its queues is unread,
-    or not acknowledged yet.  Bytes may arrive while both programs sleep, so we ask again until
-    nothing has changed between the two questions.
+    or not acknowledged yet.
     """
     try:
-        queues = sockets.queues(sock)
-        for _ in range(100):
-            info, before, queues = tcp_info(sock), queues, sockets.queues(sock)
-            if queues == before:
-                break
+        queues, info = sockets.while_nothing_moves(sock, lambda: tcp_info(sock))
     except OSError:  # closed meanwhile
         return 0, 0
     acked, received = struct.unpack_from("QQ", info, 120)

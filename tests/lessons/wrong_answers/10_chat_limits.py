@@ -1,5 +1,9 @@
 """Answers to the exercises of 10_your_server that give the chat its limits, 7 to 11."""
 
+import inspect
+
+from echo.lab.stages.servers import chat
+
 TAKE = """
 def take(guest, data):
     {before}
@@ -22,6 +26,8 @@ SAY_KEEPS = """
 def say(guest, text):
     guest.unsent += text.encode() + b"\\n"
 """
+
+SENDS_WHAT_IS_OWED = "\n" + inspect.getsource(chat.send_what_is_owed)
 
 RIGHT = {
     7: [
@@ -273,15 +279,8 @@ def send_what_is_owed(room, poller):
 def say(guest, text):
     guest.unsent = text.encode() + b"\\n"
 
-
-def send_what_is_owed(room, poller):
-    for guest in room.values():
-        if guest.unsent:
-            guest.send()
-        if guest.wanted() != guest.interest:
-            guest.interest = guest.wanted()
-            poller.modify(guest, guest.interest)
-""",
+"""
+            + SENDS_WHAT_IS_OWED,
             "ann       expects   'bob:   fine, and you?'\n      ann       gets      'bob: bye'",
         ),
     ],

@@ -1,5 +1,9 @@
 """Answers to the exercises of 10_your_server that build the tiny Redis, 12 and 13."""
 
+import inspect
+
+from echo.lab.stages.servers import tiny_redis
+
 WORK = """
 def work(caller):
     while caller.rest:
@@ -18,6 +22,7 @@ def bulk(word):
 def answer(words, store):
     return bulk(words[1]) if words[1:] else b"+PONG\\r\\n"
 """
+NEXT_COMMAND = "\n" + inspect.getsource(tiny_redis.next_command)
 ECHOES = ECHO.format(length="len(word)")
 
 PING = """
@@ -252,47 +257,13 @@ def next_command(data):
             "client 1  gets      b'$3\\r\\none\\r\\n', then nothing",
         ),
         (  # the beginning of a command is thrown away
-            """
-def next_command(data):
-    line, end, rest = data.partition(b"\\n")
-    if not end:
-        return None, rest
-    if not line.startswith(b"*"):
-        return line.split(), rest
-    words = []
-    for _ in range(int(line[1:])):
-        line, end, rest = rest.partition(b"\\n")
-        size = int(line[1:]) if end else 0
-        if not end or len(rest) < size + 2:
-            return None, rest
-        words.append(rest[:size])
-        rest = rest[size + 2 :]
-    return words, rest
-"""
+            NEXT_COMMAND.replace("return None, data", "return None, rest")
             + ECHOES
             + WORK.format(""),
             "client 1  sends     ECHO 'hello world!', a byte at a time\n      client 1  expects   ",
         ),
         (
-            """
-def next_command(data):
-    line, end, rest = data.partition(b"\\n")
-    if not end:
-        return None, data
-    if not line.startswith(b"*"):
-        return line.split(), rest
-    words = []
-    for _ in range(int(line[1:])):
-        line, end, rest = rest.partition(b"\\n")
-        size = int(line[1:]) if end else 0
-        if not end or len(rest) < size + 2:
-            return None, data
-        words.append(rest[:size])
-        rest = rest[size + 2 :]
-    return words, rest
-"""
-            + ECHO.format(length="len(word.decode())")
-            + WORK.format(""),
+            NEXT_COMMAND + ECHO.format(length="len(word.decode())") + WORK.format(""),
             "the server crashed: UnicodeDecodeError: 'utf-8' codec can't decode byte 0x80",
         ),
     ],
