@@ -27,7 +27,8 @@ def nothing_is_left(capfd):
     assert not servers
     assert threading.Thread.start is threads_module.real_start
     assert eventually(lambda: set(threading.enumerate()) <= threads | STAY)
-    assert eventually(lambda: tcp_sockets() == sockets)  # a ring gives its own back a moment later
+    # A ring gives its own back a moment later; also one of the test before, whose were counted.
+    assert eventually(lambda: tcp_sockets() <= sockets)
     assert capfd.readouterr().err == ""
 
 

@@ -9,11 +9,11 @@ import runpy
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from echo.lab import check_answer, check_function, predicted
 from echo.lab.display import light
 from tests.paths import LESSONS, ROOT
+from tools import execute
 
 WRONG_ANSWERS = ROOT / "tests/lessons/wrong_answers"
 SOLVED = re.compile(r"^Right|^(\d+) of \1 requirements met by ", re.MULTILINE)
@@ -81,7 +81,7 @@ def answers(request):
     sources += [source for cells, _ in tried.values() for source in cells]
     sources.append(code[-1].source)
     sheet = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in sources])
-    NotebookClient(sheet, kernel_name="python3", timeout=60).execute()
+    execute.run(request.param, sheet)
     outputs = iter(sheet.cells[1:])
     texts = {
         key: ([said(next(outputs)) for _ in cells][-1], expected)

@@ -31,6 +31,7 @@ from echo.lab.record.calls import Asked
 from echo.lab.record.phase import Phase, phase_words
 from echo.lab.record.stand_ins import REAL
 from echo.lab.record.tape import Tape
+from echo.lab.run.ends import hang_up
 from echo.lab.run.faults import Gate
 from echo.lab.run.rest import settle, until
 from echo.lab.run.server import Server
@@ -186,6 +187,12 @@ class Reader(Server):
     def waits(self) -> str:
         """What where_is() says, without for whom: there is nobody else."""
         return where_is(self).partition(", waiting")[0]
+
+    def hang_up(self) -> None:
+        """At the client's end too: who sleeps in recv() sleeps on when its socket is closed."""
+        super().hang_up()
+        for client in self.clients():
+            hang_up(client)
 
     def end(self) -> bool:
         ended = super().end()

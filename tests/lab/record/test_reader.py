@@ -136,6 +136,13 @@ class TestReader:
         assert where_is(reader) == "asleep in recvfrom, waiting for client 1"
         assert (bytes(memory), reader.times_slept() - slept) == (b"a\0", 1)
 
+    def test_who_sleeps_on_a_socket_that_was_closed_is_woken(self):
+        """close() wakes nobody, and the bench can no longer name the socket."""
+        reader = Reader(blocking)
+        reader.conn.close()
+        assert reader.waits() == "asleep in recvfrom"
+        assert reader.end()
+
     def test_gives_its_io_uring_back(self, server_ends):
         reader = server_ends(completion)
         (ring,) = reader.tape.rings

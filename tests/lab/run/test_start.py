@@ -81,8 +81,8 @@ def test_nothing_is_left_of_fifty_servers():
     for _ in range(50):
         with start(threaded_server.serve) as server, server.connect() as client:
             client.send(b"x")
-    assert eventually(lambda: threading.active_count() == threads)
-    assert tcp_sockets() == sockets
+    assert eventually(lambda: threading.active_count() <= threads)
+    assert tcp_sockets() <= sockets
 
 
 @pytest.mark.parametrize(
