@@ -4,7 +4,8 @@
 
 In a clone of its own: the copies are opened, one is run and an exercise solved in it, JupyterLab
 saves by itself, and everything is closed; then the lessons themselves are only opened, and saved.
-No setting of JupyterLab is ours but that it saves every few seconds, and asks nothing about news.
+No setting of JupyterLab is ours but that it saves every few seconds, asks nothing about news, and
+speaks with its kernels through files, since ports may be taken by a test that runs beside it.
 """
 
 import json
@@ -12,7 +13,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -46,39 +49,41 @@ def clone(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(clone, tmp_path_factory):
+def page(clone):
     """JupyterLab, started in the clone, in a browser."""
     program = lab.chromium()
     if program is None:
         lacks = "no chromium here: apt-get install chromium"
         pytest.fail(lacks) if "CI" in os.environ else pytest.skip(lacks)
-    own = tmp_path_factory.mktemp("jupyter")
-    settings = own / "settings"
-    lab.configure(settings, "@jupyterlab/docmanager-extension/plugin", {"autosaveInterval": 2})
-    environment = os.environ | {
-        "IPYTHONDIR": str(own / "ipython"),
-        "JUPYTER_CONFIG_DIR": str(own / "config"),
-        "JUPYTER_DATA_DIR": str(own / "data"),
-        "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
-        "JUPYTERLAB_SETTINGS_DIR": str(settings),
-        "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
-    }
-    made = subprocess.run(
-        [sys.executable, "-m", "tools.learning"], cwd=clone, env=environment, check=True
-    )
-    assert made.returncode == 0
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0", "--ip=127.0.0.1"]
-    command += ["--ServerApp.root_dir=.", "--LabApp.expose_app_in_browser=True"]
-    command += ["--allow-root"] if os.geteuid() == 0 else []
-    with (own / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=clone, stdout=log, stderr=log, env=environment)
-        try:
-            server = lab.answering(process, own)
-            with lab.running_browser(program) as browser, lab.opened(browser, server) as page:
-                yield page
-        finally:
-            process.terminate()
-            process.wait(20)
+    with tempfile.TemporaryDirectory(prefix="jupyter-") as name:  # a socket's path is short
+        own = Path(name)
+        settings = own / "settings"
+        lab.configure(settings, "@jupyterlab/docmanager-extension/plugin", {"autosaveInterval": 2})
+        environment = os.environ | {
+            "IPYTHONDIR": str(own / "ipython"),
+            "JUPYTER_CONFIG_DIR": str(own / "config"),
+            "JUPYTER_DATA_DIR": str(own / "data"),
+            "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
+            "JUPYTERLAB_SETTINGS_DIR": str(settings),
+            "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
+        }
+        made = subprocess.run(
+            [sys.executable, "-m", "tools.learning"], cwd=clone, env=environment, check=True
+        )
+        assert made.returncode == 0
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0", "--ip=127.0.0.1"]
+        command += ["--KernelManager.transport=ipc"]  # two at a time never draw the same port
+        command += ["--ServerApp.root_dir=.", "--LabApp.expose_app_in_browser=True"]
+        command += ["--allow-root"] if os.geteuid() == 0 else []
+        with (own / "log").open("w") as log:
+            process = subprocess.Popen(command, cwd=clone, stdout=log, stderr=log, env=environment)
+            try:
+                server = lab.answering(process, own)
+                with lab.running_browser(program) as browser, lab.opened(browser, server) as page:
+                    yield page
+            finally:
+                process.terminate()
+                process.wait(20)
 
 
 def git(folder, *arguments):

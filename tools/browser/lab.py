@@ -64,6 +64,7 @@ def running_lab(root: Path) -> Iterator[Lab]:
         )
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0"]
         command += ["--ip=127.0.0.1", f"--ServerApp.root_dir={root}"]
+        command += ["--KernelManager.transport=ipc"]  # two at a time never draw the same port
         command += [
             f"--{app}.expose_app_in_browser=True" for app in ("LabApp", "JupyterNotebookApp")
         ]
