@@ -99,10 +99,18 @@ def descriptors(pid: int) -> set[int]:
 
 
 def limit(pid: int, most: int) -> None:
-    """The soft limit of a process's descriptors."""
-    with contextlib.suppress(ProcessLookupError):
-        _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, hard))
+    """Set the soft limit of a process's descriptors, if it lives."""
+    if found := limits_of(pid):
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, found[1]))
+
+
+def limits_of(pid: int) -> tuple[int, int] | None:
+    """Soft and hard limit of a process's descriptors; None if it has ended."""
+    try:
+        return resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    except ProcessLookupError:
+        return None
 
 
 def cpu_clock(pid: int) -> int:

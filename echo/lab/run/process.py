@@ -31,6 +31,7 @@ from echo.lab.kernel.processes import (
     descriptors,
     kernel_buffers,
     limit,
+    limits_of,
     thread_state,
     touched,
 )
@@ -271,7 +272,7 @@ class Process:
     def allow(self, clients: int) -> None:
         """Let it have descriptors for so many clients.  Raises NotAsked where nobody may."""
         for pid in self.members():
-            soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            soft, hard = limits_of(pid) or (ROOM, ROOM)  # one that has ended needs none
             if hard < clients + SPARE_PLACES:
                 raise NotAsked(f"no process may have more than {hard} descriptors here")
             limit(pid, max(soft, min(hard, ROOM)))
@@ -331,7 +332,8 @@ class Process:
     def make_room(self) -> None:
         """Who serves each client in another process gets no descriptor back when one leaves."""
         for pid in self.members() if self._several else []:
-            limit(pid, resource.prlimit(pid, resource.RLIMIT_NOFILE)[0] + SPARE_PLACES)
+            if limits := limits_of(pid):
+                limit(pid, limits[0] + SPARE_PLACES)
 
     def refused(self) -> bool:
         """Whether it has been awake since its descriptors ran out."""
@@ -360,7 +362,7 @@ class Process:
         it: one that serves each client in another process never holds so many.
         """
         members = self.members()
-        limits = [resource.prlimit(pid, resource.RLIMIT_NOFILE)[1] for pid in members]
+        limits = [limits[1] for limits in map(limits_of, members) if limits]
         hard = min([*limits, resource.getrlimit(resource.RLIMIT_NOFILE)[1]])
         if hard < ROOM:
             raise NotAsked(f"no process may have more than {hard} descriptors here")

@@ -151,6 +151,31 @@ def test_client_that_is_turned_away_early_or_late_makes_no_difference(write):
         assert verdict(up_to("goes on when descriptors run out")[-1], command) == "no"
 
 
+OPENS = """
+    import contextlib, os, socket, sys
+
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+    number = 0
+    while True:
+        sock, _ = listener.accept()
+        number += 1
+        if {when}:
+            os.pipe()
+        with sock, contextlib.suppress(OSError):
+            while data := sock.recv(65536):
+                sock.sendall(data)
+"""
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"), [("number in (25, 45)", "yes"), ("number % 10 == 0", "no")]
+)
+def test_a_pool_of_descriptors_that_grows_is_no_leak(write, when, expected):
+    """As that of Go: its io.Copy() keeps a pipe for splice() whenever two are used at a time."""
+    command = f"{PYTHON} {write(OPENS.format(when=when))} {{port}}"
+    assert verdict(up_to("gives its descriptors back")[-1], command) == expected
+
+
 def test_listener_of_ipv6_alone_is_no_server_of_127_0_0_1():
     """Nobody could connect, whatever is asked of it: so nothing is."""
     with pytest.raises(Unusable, match=r"does not listen on port \d+ of 127.0.0.1 but on another"):

@@ -1,5 +1,7 @@
 """Who reads late, or not at all: what the server owes, and that it sleeps meanwhile."""
 
+from collections.abc import Callable
+
 from echo.lab.conformance.catalog import requirement
 from echo.lab.conformance.subject import LONG, Subject, Talker, noise, short
 
@@ -67,23 +69,43 @@ def finishes_its_answer_to_a_half_closed_client(server: Subject) -> None:
 def gives_its_descriptors_back(server: Subject) -> None:
     """A server that leaks one descriptor per client fails after a thousand clients."""
     twenty_come_and_go(server)
-    before, threads = server.descriptors(), len(server.server.look())
-    twenty_come_and_go(server)
-    server.wait(lambda: server.descriptors() <= before)
-    leaked = server.descriptors() - before
+    threads = len(server.server.look())
+    leaked = leaked_by(server, twenty_come_and_go)
     server.expect(leaked <= 0, f"the server still holds {leaked} descriptors of theirs")
     if (more := len(server.server.look()) - threads) > 5:  # a pool grows as well, but not for ever
         twenty_come_and_go(server)
         server.wait(lambda: len(server.server.look()) - threads <= more + 5)
         more = min(more, len(server.server.look()) - threads - more)
         server.expect(more <= 5, f"the server has {more} threads more after each twenty clients")
+    leaked = leaked_by(server, two_owe_and_reset)
+    server.expect(leaked <= 0, f"the server still holds {leaked} descriptors of the last two")
+
+
+def leaked_by(server: Subject, visit: Callable[[Subject], None]) -> int:
+    """How many descriptors more the server holds after clients have been there.
+
+    A pool grows as well, of pipes for splice() for instance, but by a few and not for ever: so a
+    few must have become more after each of three visits.
+    """
+    for _ in range(3):
+        leaked = grown_by(server, visit)
+        if leaked <= 0 or leaked > 5:
+            break
+    return leaked
+
+
+def grown_by(server: Subject, visit: Callable[[Subject], None]) -> int:
+    before = server.descriptors()
+    visit(server)
+    server.wait(lambda: server.descriptors() <= before)
+    return server.descriptors() - before
+
+
+def two_owe_and_reset(server: Subject) -> None:
     for _ in range(2):
         client = server.connect()
         client.stuffs()
         client.resets()
-    server.wait(lambda: server.descriptors() <= before)
-    leaked = server.descriptors() - before
-    server.expect(leaked <= 0, f"the server still holds {leaked} descriptors of the last two")
 
 
 def twenty_come_and_go(server: Subject) -> None:
