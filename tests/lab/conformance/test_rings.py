@@ -28,7 +28,9 @@ RECV_ALONE = {"serves a quiet client beside a flood", "answers a client that goe
 def on_a_ring(listener, end=socket.socket.close):
     """Accepts, receives and sends on a ring; `end` ends a connection."""
     connections = {}
-    with contextlib.closing(Ring()) as ring:
+    with contextlib.ExitStack() as stack:  # the ring is closed first
+        stack.callback(lambda: [conn.sock.close() for conn in connections.values()])
+        ring = stack.enter_context(contextlib.closing(Ring()))
         pool = Pool(ring)
         ring.submit(ACCEPT, listener.fileno())
         while True:
