@@ -136,7 +136,9 @@ class Process:
         """Without connecting: a client would be one too many for some servers."""
         port = self.address[1]
         deadline = time.monotonic() + LISTENS
-        while time.monotonic() < deadline:
+        late = False
+        while not late:
+            late = time.monotonic() > deadline  # who was stopped meanwhile looks once more
             found = [listener.inode for listener in listeners(port) if listener.here]
             if found and self._sockets().issuperset(found):
                 if not reached_by_ipv4(port):
@@ -148,8 +150,8 @@ class Process:
                 raise Unusable(f"the command ended before it listened on port {port}{how}{stay}")
             time.sleep(0.005)
         elsewhere = " but on another address" if listeners(port) else ""
-        late = f", {LISTENS} seconds after its start" if time.monotonic() >= deadline else ""
-        raise Unusable(f"the command does not listen on port {port} of 127.0.0.1{elsewhere}{late}")
+        when = f", {LISTENS} seconds after its start" if late else ""
+        raise Unusable(f"the command does not listen on port {port} of 127.0.0.1{elsewhere}{when}")
 
     # -- who belongs to it --------------------------------------------------------------
 
