@@ -203,7 +203,7 @@ class Subject:
     def expect_owing(self, client: "Talker") -> None:
         """What is asked of who owes something is not asked of who does not.
 
-        Until an acknowledgement comes, which may be late, the kernel holds the same bytes twice.
+        Until an acknowledgment comes, which may be late, the kernel holds the same bytes twice.
         """
         for _ in range(5):
             if self.server.owes(client.sock, client.sent) or self.server.ended:

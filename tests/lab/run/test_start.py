@@ -77,11 +77,11 @@ def test_buffer_makes_the_servers_buffers_small():
 
 def test_nothing_is_left_of_fifty_servers():
     """A notebook's kernel lives for days."""
-    threads, sockets = threading.active_count(), tcp_sockets()
+    threads, sockets = set(threading.enumerate()), tcp_sockets()
     for _ in range(50):
         with start(threaded_server.serve) as server, server.connect() as client:
             client.send(b"x")
-    assert eventually(lambda: threading.active_count() <= threads)
+    assert eventually(lambda: set(threading.enumerate()) <= threads)
     assert tcp_sockets() <= sockets
 
 
