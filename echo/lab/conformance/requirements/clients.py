@@ -153,29 +153,40 @@ def serves_a_second_client_while_the_first_is_silent(server: Subject) -> None:
 def serves_two_hundred_clients_in_any_order(server: Subject) -> None:
     """A server must keep what belongs to one connection apart from all the others."""
     with server.room_for(200):
-        clients = [*waiting_together(server, 100), *(server.connect() for _ in range(100))]
+        first = waiting_together(server, 100)
+        others = [server.connect() for _ in range(100)]
+        send_their_numbers(others, 100)
         server.lines = ["clients 1 to 200 connect, and each sends its own number"]
-        answers_each(server, clients)
+        answers_each(server, first + others)
 
 
 def waiting_together(server: Subject, count: int) -> list[Talker]:
-    """Clients of whom it finds as many as there can be in its queue when it looks."""
+    """Clients that have sent their numbers.
+
+    When the server looks it finds as many of them as there can be in its queue, and of each a
+    message: who has something for a few clients only, of whatever kind, runs out of it for certain.
+    """
+    at_once, hold = min(100, longest_queue()), server.hold
     if server.foreign:  # its queue may have five places
-        return [server.connect() for _ in range(count)]
-    at_once = min(100, longest_queue())
+        at_once, hold = count, contextlib.nullcontext
     clients: list[Talker] = []
     while missing := count - len(clients):
-        with server.hold():
-            clients += [server.connect() for _ in range(min(at_once, missing))]
+        with hold():
+            came = [server.connect() for _ in range(min(at_once, missing))]
+            send_their_numbers(came, len(clients))
+        clients += came
         server.settle()
     return clients
+
+
+def send_their_numbers(clients: list[Talker], start: int) -> None:
+    for number, client in enumerate(clients, start):
+        client.sock.send(b"%d" % number)
 
 
 def answers_each(server: Subject, clients: list[Talker]) -> None:
     """The last one is asked for its answer first."""
     told = len(server.lines)
-    for number, client in enumerate(clients):
-        client.sock.send(b"%d" % number)
     for number, client in reversed(list(enumerate(clients))):
         client.hears(b"%d" % number)
         del server.lines[told:]  # who was answered is of no interest
