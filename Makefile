@@ -3,6 +3,7 @@
 
 PY := .venv/bin/python
 LESSONS := $(sort $(wildcard notebooks/*.ipynb))
+WORKERS = $(shell echo $$((2 * $$(nproc))))
 
 # Jupyter, IPython, matplotlib and pip write below HOME; where they cannot, they get another.
 ifneq ($(shell test -w "$$HOME" && echo writable),writable)
@@ -28,13 +29,15 @@ fresh: .venv  ## Begin a lesson again, LESSON=03 for example; what you wrote in 
 learning: .venv  ## Make or renew your copy of the lessons in learning/, without opening it.
 	@$(PY) -m tools.learning
 
-test: .venv  ## Check everything: style, tests, and that every lesson shows what it stores.
+test: .venv  ## Check style, servers, judge and stored lessons; ALL=1: also in a browser, and all answers.
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m pytest -n 4 tests  # most of them wait most of the time
-	$(PY) -m pytest --nbval notebooks
+	# Most tests wait most of the time: two at a time for each core.
+	$(PY) -m pytest -n $(WORKERS) $(if $(ALL),-m "not soak") tests
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile --nbval notebooks
 	$(PY) -m tools.execute --check $(LESSONS)
+	@$(if $(ALL),,echo "All passed. Every answer, and the browser: make test ALL=1.")
 
 browser: .venv  ## Do and see in JupyterLab what a learner does, and photograph every screen.
 	$(PY) -m tools.browser $(LESSONS) --out pictures

@@ -38,6 +38,7 @@ def words(outputs):
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_each_cell_twice(path):
     _, notebook = execute.read(path)

@@ -109,26 +109,31 @@ def told(answers, kind):
     return {key: pair for key, pair in answers[0].items() if key[1].startswith(kind)}
 
 
+@pytest.mark.long
 def test_an_untouched_stub_is_not_attempted(answers):
     for key, (text, expected) in told(answers, "untouched").items():
         assert expected.search(text), (key, text)
 
 
+@pytest.mark.long
 def test_each_solution_passes(answers):
     for key, (text, expected) in told(answers, "solution").items():
         assert expected.search(text), (key, text)
 
 
+@pytest.mark.long
 def test_right_answers_may_be_written_otherwise(answers):
     for key, (text, expected) in told(answers, "right").items():
         assert expected.search(text), (key, text)
 
 
+@pytest.mark.long
 def test_wrong_answers_are_told_why(answers):
     for key, (text, expected) in told(answers, "wrong").items():
         assert expected.search(text), (key, text)
 
 
+@pytest.mark.long
 def test_nothing_is_left_behind(answers):
     assert answers[1] == "0 threads, 0 sockets left\n"
 

@@ -363,6 +363,7 @@ def test_load_compares_what_comes_back(tmp_path):
         server.end()
 
 
+@pytest.mark.long
 @needs_a_compiler
 @pytest.mark.parametrize(
     "name",

@@ -160,6 +160,7 @@ def write(path, *cells):
     return path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_lesson_does_what_a_learner_expects(browser, part):
     """Run twice, filled in, looked at in both themes, stepped: see the head of the tool."""
@@ -178,6 +179,7 @@ def test_every_lesson_does_what_a_learner_expects(browser, part):
         assert stops >= 10, "a lesson has hints and answers, and they were not looked at"
 
 
+@pytest.mark.long
 def test_every_fault_is_found(browser, tmp_path):
     """A check that cannot fail is none: one notebook has every fault that it should find."""
     cells = [cell for cell, _ in FAULTS.values()]

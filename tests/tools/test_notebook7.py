@@ -14,6 +14,7 @@ from tools.browser import figures, lab
 LESSON = LESSONS[0]
 
 
+@pytest.mark.long
 def test_a_lesson_is_seen_and_runs(tmp_path):
     program = lab.chromium()
     if program is None:

@@ -26,6 +26,8 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from tools.browser import lab
 
+pytestmark = pytest.mark.long
+
 RUN = "00_start_here"  # the one that is run
 ANSWER = "def serve(listener):\n    print('my own')"
 SECONDS = 60

@@ -182,6 +182,7 @@ def test_every_fault_of_the_page_is_tried_here():
     assert declared() == [fault.declared for fault in FAULTS.values()]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("collected", "nobody_is_left")
 @pytest.mark.parametrize(("name", "form", "asked"), cases("passes"))
 def test_declared_fault_is_not_seen(judged, name, form, asked):
@@ -189,6 +190,7 @@ def test_declared_fault_is_not_seen(judged, name, form, asked):
     assert judged(FAULTS[name], form, asked) == "yes"
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.usefixtures("collected", "nobody_is_left")
 @pytest.mark.parametrize(("name", "form", "asked"), cases("fails"))

@@ -74,6 +74,7 @@ CASES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "requirement"), CASES)
 def test_docs_tell_what_becomes_of_it(name, requirement):
     """Strictly: neither does it fail what is said to be met, nor the other way round."""

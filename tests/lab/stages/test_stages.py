@@ -112,6 +112,7 @@ def test_broken_server_meets_the_stages_before(series, name):
     assert verdict.met == before
 
 
+@pytest.mark.long
 @pytest.mark.timing
 @pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.stem)
 def test_right_server_written_differently_meets_all_stages(path):
