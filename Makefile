@@ -3,7 +3,6 @@
 
 PY := .venv/bin/python
 LESSONS := $(sort $(wildcard notebooks/*.ipynb))
-WORKERS = $(shell echo $$((2 * $$(nproc))))
 
 # Jupyter, IPython, matplotlib and pip write below HOME; where they cannot, they get another.
 ifneq ($(shell test -w "$$HOME" && echo writable),writable)
@@ -33,9 +32,8 @@ test: .venv  ## Check style, servers, judge and stored lessons; ALL=1: also in a
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	# Most tests wait most of the time: two at a time for each core.
-	$(PY) -m pytest -n $(WORKERS) $(if $(ALL),-m "not soak") tests
-	$(PY) -m pytest -n $(WORKERS) --dist loadfile --nbval notebooks
+	$(PY) -m pytest -n auto $(if $(ALL),-m "not soak") tests
+	$(PY) -m pytest -n auto --dist loadfile --nbval notebooks
 	$(PY) -m tools.execute --check $(LESSONS)
 	@$(if $(ALL),,echo "All passed. Every answer, and the browser: make test ALL=1.")
 

@@ -1,6 +1,7 @@
 """What a machine cannot do is skipped, and said; and what several files of tests need."""
 
 import gc
+import os
 import signal
 
 import pytest
@@ -43,6 +44,12 @@ class Together(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config, log):
     config.option.loadscopereorder = False  # the order is ours, see LONG
     return Together(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """With -n auto: most tests wait most of the time, so two at a time for each core."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 def pytest_configure():

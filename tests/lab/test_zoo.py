@@ -104,6 +104,7 @@ def test_untouched_server_meets_what_catches_its_animals(server, requirement):
     examine(serve, up_to(requirement)[-1])
 
 
+@pytest.mark.long
 @pytest.mark.timing
 @pytest.mark.parametrize("name", HARMLESS)
 def test_earlier_stage_meets_the_whole_suite(name):

@@ -137,6 +137,7 @@ def stored(tmp_path_factory):
 class TestTheMeans:
     """What the lessons rely on, shown on a lesson that needs both."""
 
+    @pytest.mark.long
     def test_lines_stand_where_the_machine_is_lesser_and_only_there(self, stored, machines, name):
         said = dict(lines_said(machines[name], stored))
         assert said.keys() == SAID[name].keys()

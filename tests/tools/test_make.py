@@ -132,6 +132,15 @@ def test_second_call_installs_nothing(clone):
     assert clone.called("pip install") == 0
 
 
+def test_what_takes_long_is_left_to_all(clone):
+    """And the last line says so; CI leaves nothing out."""
+    assert "make test ALL=1" in clone.make("test").stdout
+    assert not clone.called("not soak")
+    assert "make test ALL=1" not in clone.make("test", "ALL=1").stdout
+    assert clone.called("pytest -n auto -m not soak tests")
+    assert "\nmake test ALL=1\n" in (ROOT / ".ci/run").read_text()
+
+
 def test_changed_set_is_installed(clone):
     clone.make("lessons")
     clone.called("")

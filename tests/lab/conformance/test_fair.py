@@ -167,6 +167,7 @@ OPENS = """
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("when", "expected"), [("number in (25, 45)", "yes"), ("number % 10 == 0", "no")]
 )

@@ -16,6 +16,7 @@ from tests.paths import ROOT
 pytestmark = pytest.mark.usefixtures("no_process_stays")
 
 
+@pytest.mark.long
 @pytest.mark.timing
 @pytest.mark.parametrize("name", FOREIGN)
 def test_what_is_recorded_is_what_is_measured(name):

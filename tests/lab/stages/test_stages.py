@@ -130,6 +130,7 @@ def test_right_command_meets_all_stages(path):
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.timing
 def test_redis_server_meets_all_stages():
     """The real one: what we ask of a tiny Redis is true of Redis."""
