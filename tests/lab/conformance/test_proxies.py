@@ -83,6 +83,7 @@ def test_an_echo_is_no_proxy(cells):
     assert "the server behind has not seen a client" in unmet(names)[THROUGH]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("in_order", "fails"),
     [

@@ -17,6 +17,7 @@ SUITS = {
 OURS = [blocking_server, select_server, poll_server, epoll_server, threaded_server]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("job", JOBS)
 @pytest.mark.parametrize(
     "name",
@@ -43,6 +44,7 @@ def test_each_is_told(capsys):
 
 
 class TestApart:
+    @pytest.mark.long
     def test_says_what_is_said_here(self, monkeypatch):
         table, trials = compare(OURS), ordeal(OURS)
         monkeypatch.setattr(apart, "PROCESSES", 99)
