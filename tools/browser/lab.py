@@ -26,6 +26,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 START_SECONDS = 120  # for JupyterLab to answer, and for a notebook to be open
 CELL_SECONDS = 120  # in which no cell has ended: on a machine that does much else, too
+NARROW = 640  # pixels; the list of files takes 280 of them
 
 WINDOWS = itertools.count(1)
 # The theme is a setting, kept by the server: a window writes what it is to be, and then wears what
@@ -140,6 +141,8 @@ def opened(
         at = at or f"lab/workspaces/look-{next(WINDOWS)}"
         page.goto(f"{lab.url}{at}?token={lab.token}&reset")
         page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget")
+        if width < NARROW:  # who has so little room closes the list of files first (Ctrl+B)
+            command(page, "application:toggle-left-area", wait=False)
         yield page
     finally:
         page.close()
