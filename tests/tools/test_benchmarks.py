@@ -330,6 +330,13 @@ def test_a_wrong_echo_is_not_measured(tmp_path, change, says):
         )
 
 
+@pytest.mark.parametrize("slow", [0, 20, 38])
+def test_slow_slices_do_not_count(slow):
+    """However many they are, as long as two of forty are not."""
+    assert run.best_twentieth([*[45_000] * slow, *[90_000] * (40 - slow)]) == 90_000
+    assert run.best_twentieth([90_000]) == 90_000
+
+
 @needs_a_compiler
 @pytest.mark.parametrize("depth", [0, 1, 4])
 def test_load_counts_what_comes_back(tmp_path, depth):
