@@ -58,12 +58,13 @@ def image(svg: str, summary: str, details: Iterable[str]) -> str:
     """A drawing as HTML: its name is what a screen reader says first, the rest can be opened.
 
     An <img>, for JupyterLab drops <svg> from a notebook that has not run yet, and so is not
-    trusted.  Where the <img> is dropped as well, as GitHub does, its words are left.
+    trusted.  Where the <img> is dropped as well, as GitHub does, its words are left.  Its letters
+    shrink with it, so it does so only down to a width, and then its box scrolls.
     """
     data = base64.b64encode(svg.encode()).decode()
     words = escaped("\n".join(details))
     return (
-        f'<img alt="{html.escape(summary)}" style="max-width: 100%" '
+        f'<img alt="{html.escape(summary)}" style="max-width: max(100%, 36rem)" '
         f'src="data:image/svg+xml;base64,{data}">\n'
         f"<details><summary>In words</summary>\n<pre>{words}</pre></details>"
     )

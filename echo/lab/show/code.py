@@ -257,14 +257,15 @@ BLOCK_LOOKS = dict.fromkeys(("names", "same", "cut"), "margin: 0") | {
 THEMED = ("paper", "ink", "faint", "gone", "new")
 
 # !important: JupyterLab has styles of its own, and the attributes are for light paper.
-# A line that is too long goes on below itself, right of where it began.
+# A line that is too long goes on below itself, right of where it began; where there is room for a
+# word or two only, the box scrolls instead.
 CODE_STYLE = """<style>
 [data-jp-theme-light="false"] { DARK --echo-paper: var(--jp-layout-color0); }
 [data-jp-theme-light="true"] { --echo-paper: var(--jp-layout-color0); }
 .echo-source, .echo-diff pre { color: $ink !important; margin: 0 !important;
   font: 12px/1.45 monospace !important; text-align: left; border: 0; padding: 0; }
 .echo-source, .echo-diff, .echo-diff pre { background: $paper !important; }
-.echo-source, .echo-diff { padding: .5em 0 !important; }
+.echo-source, .echo-diff { padding: .5em 0 !important; min-width: 27rem; }
 .echo-source { --hang: 5; }
 .echo-diff { --hang: 11; container-type: inline-size; }
 .echo-diff :is(.names, .cut) { padding: .4em .5em; }

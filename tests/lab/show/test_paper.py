@@ -36,7 +36,8 @@ class TestPicture:
     def test_is_an_image_with_its_name_and_then_its_words(self, drawing):
         """An inline <svg> is dropped by readers that do not trust a notebook."""
         name, data, words = re.fullmatch(
-            r'<img alt="([^"]+)" style="max-width: 100%" src="data:image/svg\+xml;base64,(\S+)">\n'
+            r'<img alt="([^"]+)" style="max-width: max\(100%, 36rem\)" '
+            r'src="data:image/svg\+xml;base64,(\S+)">\n'
             r"<details><summary>In words</summary>\n<pre>([^<]*)</pre></details>",
             drawing.markup,
         ).groups()
