@@ -1,15 +1,16 @@
 """What an echo costs: system calls, which hardly move with load, and time."""
 
+import contextlib
 import os
 import signal
 import socket
 import statistics
 import time
-from contextlib import ExitStack
 
 import pytest
 
-from tests.servers.command import PATIENCE, SERVERS, Server, echoed
+from echo.lab.kernel import processes
+from tests.servers.command import PATIENCE, SERVERS, Server, echoed, until
 from tests.strace import ON_TAPE, name_is_known, strace
 
 ECHOES = 3000
@@ -34,19 +35,31 @@ ALONE = {  # and for one
 SIZES = [1, 1000, 16 * 1024, 100_000, 1024 * 1024]
 
 
-def all_at_once(server, clients):
-    """All send while the server is held up, and then wait for their echoes: how many came.
+@contextlib.contextmanager
+def stopped(server):
+    """What clients do inside has happened before it looks, however busy the machine is.
 
-    Without the hold a busy machine decides how many have sent by the time it looks.
+    It is stopped in its sleep: who looks at everybody would otherwise have to look once more.
     """
+    (traced,) = (pid for pid in processes.pids() if processes.parent_of(pid) == server.pid)
+    until(lambda: processes.stat(traced)[0] == "S")  # in other calls it is "t" for strace
+    os.kill(traced, signal.SIGSTOP)
+    until(lambda: processes.stat(traced)[0] in "tT")
+    yield
+    os.kill(traced, signal.SIGCONT)
+
+
+def all_at_once(server, clients):
+    """All send at once, where there are several, and then wait for their echoes: how many came."""
     message, count = bytes(64), 0
-    with ExitStack() as stack:
-        socks = [stack.enter_context(server.connect()) for _ in range(clients)]
+    together = contextlib.nullcontext if clients == 1 else lambda: stopped(server)
+    with contextlib.ExitStack() as stack:
+        with together():
+            socks = [stack.enter_context(server.connect()) for _ in range(clients)]
         while count < ECHOES:
-            os.kill(server.pid, signal.SIGSTOP)  # strace: the server waits for it
-            for sock in socks:
-                sock.send(message)
-            os.kill(server.pid, signal.SIGCONT)
+            with together():
+                for sock in socks:
+                    sock.send(message)
             for sock in socks:
                 assert sock.recv(1000) == message  # a message that short is one segment
                 count += 1
