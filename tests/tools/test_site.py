@@ -381,7 +381,10 @@ def test_search_finds_a_lesson(site, browser):
         visitor.page.goto(home + "index.html")
         visitor.page.fill(".sidebar-search", "epoll_wait")
         visitor.page.press(".sidebar-search", "Enter")
-        visitor.page.locator("#search-results li a", has_text="05").first.click()
+        found = visitor.page.locator("#search-results li a", has_text="05").first
+        found.wait_for()
+        visitor.page.wait_for_load_state("networkidle")  # it reads each page that it has found
+        found.click()
         visitor.page.wait_for_url("**/notebooks/05_epoll.html*")
         visitor.page.locator(MARKED).first.wait_for(state="attached", timeout=5000)
         visitor.page.close()
