@@ -44,9 +44,11 @@ def stopped(server):
     (traced,) = (pid for pid in processes.pids() if processes.parent_of(pid) == server.pid)
     until(lambda: processes.stat(traced)[0] == "S")  # in other calls it is "t" for strace
     os.kill(traced, signal.SIGSTOP)
-    until(lambda: processes.stat(traced)[0] in "tT")
-    yield
-    os.kill(traced, signal.SIGCONT)
+    try:
+        until(lambda: processes.stat(traced)[0] in "tT")
+        yield
+    finally:
+        os.kill(traced, signal.SIGCONT)
 
 
 def all_at_once(server, clients):
