@@ -9,6 +9,7 @@ from echo.lab.kernel.sleep import NotTold, all_asleep
 from echo.lab.run.rest import RESTLESS
 
 WINDOW = 0.2  # seconds of one look
+BRIEF = 0.05  # seconds of it for one who has come to rest before: that he spins shows at once
 PAUSES = 0.01  # seconds: not in one piece, for a virtual machine may stand still for that long
 SHARE = 0.05  # of one processor: who asks ten times a second needs less, who spins gets more
 GIVES_UP = 5.0  # seconds after which we go on without what normally comes at once
@@ -77,18 +78,19 @@ def slept(look: dict[int, ThreadState], how: int = 0) -> int:
     return sum(int(one.switches[how]) for one in look.values() if one.switches)
 
 
-def at_rest(server: Resting, patience: float) -> str:
+def at_rest(server: Resting, patience: float, seconds: float = WINDOW) -> str:
     """ "" if it sleeps, else what it does instead: "is busy", "wakes up".
 
-    It sleeps if it does so in one window; it does not if it is at work in two in a row, for at
-    the beginning it may still be reacting.  Who is ready to run and gets no processor is neither.
-    If that goes on, it counts how its turns have ended: who has little to do goes to sleep again,
-    and from who spins the kernel takes the processor (nonvoluntary_ctxt_switches in proc(5)).
+    It sleeps if it does so in one window of `seconds`; it does not if it is at work in two in a
+    row, for at the beginning it may still be reacting.  Who is ready to run and gets no processor
+    is neither.  If that goes on, it counts how its turns have ended: who has little to do goes to
+    sleep again, and from who spins the kernel takes the processor (nonvoluntary_ctxt_switches in
+    proc(5)).
     """
     whole, last = Window(server), ""
     while whole.lasted < patience and not server.ended:
         window = Window(server)
-        while window.lasted < WINDOW:
+        while window.lasted < seconds:
             window.watch()
         doing = window.doing()
         if doing == "" or server.ended:
@@ -111,4 +113,4 @@ def at_work(server: OfOurs) -> str:
                 time.sleep(A_MOMENT)
                 if server.times_slept() == slept and all_asleep(server.tids()):
                     return "asleep"
-    return "busy" if at_rest(server, GIVES_UP) else "asleep"
+    return "busy" if at_rest(server, GIVES_UP, BRIEF) else "asleep"
