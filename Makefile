@@ -62,5 +62,5 @@ frameworks: .venv  ## Install what lesson 08 asks the kernel about, and say what
 soak: .venv  ## Repeat what depends on time, in ten rounds on a busy machine (up to 60 minutes).
 	$(PY) -m tools.soak
 
-bench: .venv  ## Measure our servers beside others, in 9 minutes; QUICK=1: a look, in one.
+bench: .venv  ## Measure our servers beside others, in 12 minutes; QUICK=1: a look, in one.
 	$(PY) -m benchmarks.run $(if $(QUICK),--quick)

@@ -49,6 +49,11 @@ ASKED = [
 ]
 
 
+def in_question(scenario: str) -> set[str]:
+    """Those of whom something is asked in this scenario, and whom they are measured by."""
+    return {name for one in ASKED if one.scenario == scenario for name in (one.server, one.other)}
+
+
 class Ratio(NamedTuple):
     """Best round against best round, between the least and the greatest ratio of one round."""
 
@@ -64,13 +69,15 @@ def ratio(results: Results, scenario: str, server: str, other: str) -> Ratio | N
     """How the rates compare; None where one of them was not measured.
 
     The best round of each need not be the same one, and yet their ratio always lies between the
-    others: what is printed as spread holds what is printed before it.
+    others: what is printed as spread holds what is printed before it.  Where one has had more
+    rounds, only those count that both have had, or it would have had more chances.
     """
     runs = results["runs"].get(scenario, {})
     if not runs.get(server) or not runs.get(other):
         return None
-    ours, theirs = ([run["rate"] for run in runs[name]] for name in (server, other))
-    each = [a / b for a, b in zip(ours, theirs, strict=True)]
+    rates = [(a["rate"], b["rate"]) for a, b in zip(runs[server], runs[other], strict=False)]
+    ours, theirs = zip(*rates, strict=True)
+    each = [a / b for a, b in rates]
     return Ratio(max(ours) / max(theirs), min(each), max(each))
 
 
@@ -183,7 +190,8 @@ def conditions(results: Results) -> str:
     said = [
         f"Measured on {results['date']} on {results['machine']},",
         f"in {results['minutes']:g} minutes: {results['rounds']} rounds of",
-        f"{results['seconds']:g} seconds each. {results['versions']}.",
+        f"{results['seconds']:g} seconds each, {results['rounds in question']} where a goal is in",
+        f"question. {results['versions']}.",
     ]
     if before > QUIET:
         said.append(f"**The machine was not quiet**: its load average was {before:g} before.")
