@@ -11,6 +11,7 @@ import re
 import statistics
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,20 +56,20 @@ def in_question(scenario: str) -> set[str]:
 
 
 class Ratio(NamedTuple):
-    """Best round against best round, between the least and the greatest ratio of one round."""
+    """Good round against good round, between the least and the greatest ratio of one round."""
 
-    best: float
+    good: float
     low: float
     high: float
 
     def __str__(self) -> str:
-        return f"{self.best:.2f} ({self.low:.2f}-{self.high:.2f})"
+        return f"{self.good:.2f} ({self.low:.2f}-{self.high:.2f})"
 
 
 def ratio(results: Results, scenario: str, server: str, other: str) -> Ratio | None:
     """How the rates compare; None where one of them was not measured.
 
-    The best round of each need not be the same one, and yet their ratio always lies between the
+    The good round of each need not be the same one, and yet their ratio always lies between the
     others: what is printed as spread holds what is printed before it.  Where one has had more
     rounds, only those count that both have had, or it would have had more chances.
     """
@@ -78,7 +79,16 @@ def ratio(results: Results, scenario: str, server: str, other: str) -> Ratio | N
     rates = [(a["rate"], b["rate"]) for a, b in zip(runs[server], runs[other], strict=False)]
     ours, theirs = zip(*rates, strict=True)
     each = [a / b for a, b in rates]
-    return Ratio(max(ours) / max(theirs), min(each), max(each))
+    return Ratio(good(ours) / good(theirs), min(each), max(each))
+
+
+def good(rates: Sequence[float]) -> float:
+    """What one round in six reaches: the best of six, the third of eighteen.
+
+    What disturbs a server makes it slower.  But of many rounds the best is sometimes 6% above the
+    next ones, with any server, where the host is not quiet; that is luck and does not come again.
+    """
+    return sorted(rates)[len(rates) * 5 // 6]
 
 
 def cpu(results: Results, scenario: str, server: str, key: str = "cpu") -> float | None:
@@ -99,7 +109,7 @@ def ordered(results: Results) -> list[str]:
     """The servers, the fastest first."""
     base, scenario = base_of(results), next(iter(results["scenarios"]))
     found = {name: ratio(results, scenario, name, base) for name in results["servers"]}
-    return sorted(found, key=lambda name: -(found[name].best if found[name] else 0))
+    return sorted(found, key=lambda name: -(found[name].good if found[name] else 0))
 
 
 # -- words ------------------------------------------------------------------------------
@@ -149,7 +159,7 @@ def asked_table(results: Results) -> str:
         found = ratio(results, scenario, server, other)
         verdict = "not measured"
         if found:
-            verdict = "yes" if round(found.best, 2) >= least else "no"
+            verdict = "yes" if round(found.good, 2) >= least else "no"
         spent = [cpu(results, scenario, name) for name in (other, server)]
         by_cpu = f"{spent[0] / spent[1]:.2f}" if all(spent) else NOTHING
         cells = [scenario, f"{least:.2f}", str(found or NOTHING), by_cpu, verdict]
@@ -203,9 +213,9 @@ def conditions(results: Results) -> str:
 def legend(results: Results) -> str:
     """How to read the table."""
     return paragraph(
-        f"Rates, with {base_of(results)} as 1.00: best round against best round, and in brackets",
-        "the least and the greatest ratio of a single round. Ours are bold. Processor time and",
-        f"system calls are those of {FIRST}.",
+        f"Rates, with {base_of(results)} as 1.00: what one round in six reaches, against the",
+        "same of the other, and in brackets the least and the greatest ratio of a single round.",
+        f"Ours are bold. Processor time and system calls are those of {FIRST}.",
     )
 
 
@@ -263,7 +273,7 @@ def fill(text: str, results: Results) -> str:
 
 
 def agreement(old: Results, new: Results) -> str:
-    """Whether two runs say the same: the best of one lies within the spread of the other."""
+    """Whether two runs say the same: the ratio of one lies within the spread of the other."""
     if old["machine"] != new["machine"]:
         return "What was stored before comes from another machine."
     apart, both = [], 0
@@ -274,7 +284,7 @@ def agreement(old: Results, new: Results) -> str:
             if not then or not now or name == base_of(old):
                 continue
             both += 1
-            if not (then.low <= now.best <= then.high or now.low <= then.best <= now.high):
+            if not (then.low <= now.good <= then.high or now.low <= then.good <= now.high):
                 apart.append(f"{name}, {scenario}: {then} before, {now} now")
     said = f"Of {both} ratios {both - len(apart)} agree with those stored before, within the spread"
     return "\n".join([f"{said}{':' if apart else '.'}", *apart])
@@ -291,19 +301,19 @@ def alt(results: Results) -> str:
     base, told = base_of(results), []
     for scenario in results["scenarios"]:
         found = {name: ratio(results, scenario, name, base) for name in results["servers"]}
-        best = sorted((one.best, name) for name, one in found.items() if one)
-        shown = [best[-1], *((one.best, "epoll") for one in [found.get("epoll")] if one), best[0]]
+        best = sorted((one.good, name) for name, one in found.items() if one)
+        shown = [best[-1], *((one.good, "epoll") for one in [found.get("epoll")] if one), best[0]]
         names = ", ".join(f"{name} {value:.2f}" for value, name in dict.fromkeys(shown))
         told.append(f"{scenario}: {names}")
     return (
-        f"Rates of echo servers with {base} as 1.00, one panel a scenario, a mark for best "
-        "against best and a line for the spread. The fastest, our epoll server and the slowest: "
+        f"Rates of echo servers with {base} as 1.00, one panel a scenario, a mark for the "
+        "ratio and a line for the spread. The fastest, our epoll server and the slowest: "
         f"{'; '.join(told)}."
     )
 
 
 def drawn(results: Results) -> str:
-    """One panel a scenario, one row a server: a mark for best against best, a line for the spread.
+    """One panel a scenario, one row a server: a mark for the ratio, a line for the spread.
 
     Ours are filled circles with bold names, the others empty squares: colour only repeats it.
     """
@@ -317,7 +327,7 @@ def drawn(results: Results) -> str:
         for name in names
         if (one := ratio(results, scenario, name, base))
     }
-    most = 1.1 * max((one.best for one in found.values()), default=1)  # spreads may end beyond it
+    most = 1.1 * max((one.good for one in found.values()), default=1)  # spreads may end beyond it
     with rc_context(curves.CURVE_STYLE | {"font.size": 9}):
         figure = Figure(figsize=(WIDTH, HEIGHT * len(names) + 1.1), layout="none")
         share = (0.99 - NAMES) / len(results["scenarios"])
@@ -331,7 +341,7 @@ def drawn(results: Results) -> str:
                     ours = results["servers"][name]["ours"]
                     look = OURS if ours else {**THEIRS, "markerfacecolor": light("paper")}
                     axes.plot([one.low, one.high], [row, row], color=look["color"])
-                    axes.plot([one.best], [row], markersize=5.5, **look)
+                    axes.plot([one.good], [row], markersize=5.5, **look)
             axes.set_title(scenario.replace(", ", ",\n"), size=9, color=light("ink"))
             axes.set(xlim=(0, most), ylim=(-0.6, len(names) - 0.4))
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")

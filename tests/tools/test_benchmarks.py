@@ -68,12 +68,12 @@ def results(rates, scenario=report.FIRST, **others):
 # What is said of the numbers.
 
 
-def test_best_round_is_set_against_best_round():
-    """A disturbance makes a server slower, never faster."""
+def test_good_round_is_set_against_good_round():
+    """A disturbance makes a server slower, and the best of all rounds may be luck."""
+    assert [report.good([*range(many)]) for many in (6, 18)] == [5, 15]
     both = results({"epoll": [80, 90, 99], C_EPOLL: [100, 50]})  # what one has alone is no help
     found = report.ratio(both, report.FIRST, "epoll", C_EPOLL)
-    assert found == (0.9, 0.8, 1.8)
-    assert str(found) == "0.90 (0.80-1.80)"
+    assert (found, str(found)) == ((0.9, 0.8, 1.8), "0.90 (0.80-1.80)")
 
 
 def test_spread_holds_the_ratio():
@@ -82,7 +82,7 @@ def test_spread_holds_the_ratio():
     for _ in range(1000):
         rates = {name: [numbers.uniform(1, 10) for _ in range(5)] for name in ("epoll", C_EPOLL)}
         found = report.ratio(results(rates), report.FIRST, "epoll", C_EPOLL)
-        assert found.low <= found.best <= found.high
+        assert found.low <= found.good <= found.high
 
 
 def test_table_has_a_row_for_each_server():
