@@ -33,7 +33,7 @@
 #define SLICE 0.005   /* seconds */
 #define LONGEST 0.020 /* seconds, if the load is behind */
 #define LEAST 250     /* messages of a slice */
-#define PATIENCE 5 /* seconds */
+#define PATIENCE 5    /* seconds */
 
 struct client {
     int fd, waits;    /* for room to send */

@@ -154,16 +154,15 @@ def bench(workshop: Path, quick: bool) -> dict[str, Any]:
     stolen, began = ticks(), time.monotonic()
     os.sched_setaffinity(0, {cores.load})
     for scenario in scenarios:
-        asked = report.in_question(scenario.name)
-        last = most if asked else rounds
+        asked, done = report.in_question(scenario.name), results["runs"][scenario.name]
+        wanted = {name: most if name in asked else rounds for name in done}
+        last = max(wanted.values())
         for number in range(last):
             seconds = time.monotonic() - began
             print(f"{seconds:4.0f} s  {scenario.name}, round {number + 1} of {last}", flush=True)
             for server in found:
-                runs = results["runs"][scenario.name][server.name]
-                if len(runs) < number or server in unusable:
-                    continue
-                if number >= rounds and server.name not in asked:
+                runs = done[server.name]
+                if len(runs) < number or number >= wanted[server.name] or server in unusable:
                     continue
                 try:
                     runs.append(measure(server, scenario, loads[scenario.load], cores, quick))
@@ -172,9 +171,8 @@ def bench(workshop: Path, quick: bool) -> dict[str, Any]:
                     say(missing, f"{server.name} was not measured: {error}.")
                 except Failed as error:
                     say(missing, f"{server.name} was not measured, {scenario.name}: {error}.")
-    for runs in results["runs"].values():
-        for name in [name for name, done in runs.items() if len(done) < rounds]:
-            del runs[name]
+        for name in [name for name, runs in done.items() if len(runs) < wanted[name]]:
+            del done[name]
     if not quick:
         able = [one for one in found if one not in unusable]
         results["calls"] = count_calls(able, scenarios[0], loads, workshop, missing)
@@ -298,7 +296,7 @@ def idle_clients(address: tuple[str, int], count: int) -> Iterator[None]:
 def own_load(workshop: Path) -> Load:
     """load.c; its rate is what one of its slices in fifty reaches.
 
-    A host that is shared slows down for some milliseconds or seconds, and never speeds up.
+    A host that is shared slows down for some milliseconds or seconds.
     """
     binary = str(servers.compiled("load.c", workshop))
 
