@@ -217,9 +217,14 @@ EPOLL_EDGE: dict[str, Animal] = {
     ),
     "two_threads_one_socket": Animal(
         "epoll_edge_server",
-        "Runs its loop in two threads with one epoll; both may be told of the same client.",
+        "Runs its loop in two threads with one epoll: while one works on what a client has sent, "
+        "the other is told of the same client.",
         (
-            Change("epoll_edge_server", "import select\n", "import select\nimport threading\n"),
+            Change(
+                "epoll_edge_server",
+                "import select\n",
+                "import select\nimport threading\nimport time\n",
+            ),
             Change("epoll_edge_server", "    listener_fd = listener.fileno()\n", ""),
             Change(
                 "epoll_edge_server",
@@ -230,6 +235,11 @@ EPOLL_EDGE: dict[str, Animal] = {
     work = [listener, connections, poller]
     threading.Thread(target=loop, args=work, daemon=True).start()
     loop(*work)
+
+
+def answer(data):
+    time.sleep(0.001)  # any work on it: the other thread may run meanwhile
+    return data
 
 
 def loop(listener, connections, poller):
@@ -244,6 +254,14 @@ def loop(listener, connections, poller):
 
     while""",
                 "\n    while",
+            ),
+            Change(
+                "epoll_edge_server",
+                "                moved = conn.send() or moved\n",
+                """\
+                conn.unsent = answer(conn.unsent)
+                moved = conn.send() or moved
+""",
             ),
         ),
         caught_by="loses_nothing_when_the_client_reads_late",
