@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from echo.lab.kernel.proc import read_at_once
 from echo.lab.kernel.sleep import NotTold, sleeping
 
 
@@ -39,7 +40,7 @@ class ThreadState(NamedTuple):
 def thread_state(tid: int, pid: int | str = "self") -> ThreadState | None:
     """None if it has gone."""
     try:
-        text = Path(f"/proc/{pid}/task/{tid}/status").read_text("ascii", "replace")
+        text = read_at_once(f"/proc/{pid}/task/{tid}/status")
     except OSError:
         return None
     state = text.partition("State:\t")[2][:1]
@@ -49,7 +50,7 @@ def thread_state(tid: int, pid: int | str = "self") -> ThreadState | None:
 def touched(pid: int | str = "self") -> int:
     """Bytes of memory that it has touched and that are not swapped out (proc(5), statm)."""
     with contextlib.suppress(OSError, IndexError):
-        pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
+        pages = int(read_at_once(f"/proc/{pid}/statm").split()[1])
         return pages * resource.getpagesize()
     return 0
 
@@ -79,7 +80,7 @@ def session_of(pid: int) -> int | None:
 def stat(pid: int) -> list[str]:
     """The fields of /proc/<pid>/stat from the third on; none if it has gone."""
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+        return read_at_once(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return []
 
 

@@ -14,6 +14,8 @@ import sys
 import time
 from typing import NamedTuple
 
+from echo.lab.kernel.proc import read_at_once
+
 # System calls by number (arch/x86/entry/syscalls/syscall_64.tbl and
 # include/uapi/asm-generic/unistd.h), under the name that x86-64 uses for the same wait.
 CALL_NAMES = {
@@ -59,8 +61,7 @@ def sleeping(tid: int, pid: int | str = "self") -> Sleep | None:
     Raises ProcessLookupError if it has ended, NotTold where the kernel does not tell.
     """
     try:
-        with open(f"/proc/{pid}/task/{tid}/syscall", encoding="ascii") as file:
-            words = file.read().split()
+        words = read_at_once(f"/proc/{pid}/task/{tid}/syscall").split()
     except OSError as error:
         if os.path.exists("/proc/self/syscall") and not isinstance(error, PermissionError):
             raise ProcessLookupError(f"thread {tid} has ended") from None
@@ -121,8 +122,8 @@ def own_memory(address: int, count: int) -> bytes:
 
 
 def signal_pending(tid: int) -> bool:
-    with open(f"/proc/self/task/{tid}/status", encoding="ascii", errors="replace") as file:
-        pending = re.search(r"^SigPnd:\s*(\w+)", file.read(), re.MULTILINE)
+    status = read_at_once(f"/proc/self/task/{tid}/status")
+    pending = re.search(r"^SigPnd:\s*(\w+)", status, re.MULTILINE)
     return pending is not None and int(pending[1], 16) != 0
 
 
@@ -132,10 +133,10 @@ def times_slept(tid: int) -> int:
     0 where the kernel does not tell, and when the thread has ended.
     """
     try:
-        with open(f"/proc/self/task/{tid}/status", encoding="ascii", errors="replace") as file:
-            count = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", file.read(), re.MULTILINE)
+        status = read_at_once(f"/proc/self/task/{tid}/status")
     except OSError:
         return 0
+    count = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.MULTILINE)
     return int(count[1]) if count else 0
 
 

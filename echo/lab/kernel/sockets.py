@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from echo.lab.kernel.processes import epolls
+from echo.lab.kernel.tcp_table import TcpSocket, tcp_sockets
 from echo.lab.words import flag_names, in_order
 
 Found = TypeVar("Found")
@@ -69,19 +70,12 @@ def longest_queue() -> int:
 def other_end(client: socket.socket, port: int) -> tuple[int, int] | None:
     """Bytes not acknowledged and bytes unread at the server's end of a connection to `port`.
 
-    Read from /proc/net/tcp, for that end may belong to another process.  None if it is not there.
+    As the kernel lists it, for that end may belong to another process.  None if it is not there.
     """
     mine = client.getsockname()[1]
-    row = rf":{port:04X} [0-9A-F]+:{mine:04X} \w\w ([0-9A-F]+):([0-9A-F]+) "
-    for name in ("tcp", "tcp6"):
-        with contextlib.suppress(OSError), open(f"/proc/net/{name}", encoding="ascii") as file:
-            text = file.read()
-            where = text.find(f":{mine:04X} 0")  # quickly to the line that it may be
-            while where >= 0:
-                begin = text.rfind("\n", 0, where)
-                if found := re.search(row, text[begin : text.find("\n", where)]):
-                    return int(found[1], 16), int(found[2], 16)
-                where = text.find(f":{mine:04X} 0", where + 1)
+    for one in tcp_sockets():
+        if (one.local, one.remote) == (port, mine):
+            return one.unacknowledged, one.unread
     return None
 
 
@@ -125,12 +119,9 @@ def ends_here(port: int) -> list[int]:
     return found
 
 
-def moving(port: int) -> list[str]:
-    """State and queues of every connection on `port`, in words of the kernel: equal ones, and
-    nothing has moved in between."""
-    mark = f":{port:04X} "
-    rows = [line.split() for line in tcp_table().splitlines() if mark in line]
-    return sorted(" ".join(words[1:5]) for words in rows)
+def moving(port: int) -> list[TcpSocket]:
+    """Every socket with this port at either end, with its state and queues."""
+    return sorted(one for one in tcp_sockets() if port in (one.local, one.remote))
 
 
 class Queues(NamedTuple):
@@ -197,42 +188,27 @@ def tcp_info(sock: socket.socket) -> bytes:
 def connections(port: int) -> list[tuple[tuple[int, int], int]]:
     """((local port, remote port), state) of every TCP socket here with this port at either end.
 
-    The kernel gives out /proc/net/tcp (proc(5)) a page at a time.  While sockets come and go,
-    one may be listed twice or left out between two pages (net/ipv4/tcp_ipv4.c, tcp_get_idx).
+    The kernel tells them a few hundred at a time.  While sockets come and go, one may be listed
+    twice or left out between two parts (net/ipv4/inet_diag.c, inet_diag_dump_icsk).
     So each counts once, and two readings in a row must say the same.
     """
-    found = tcp_rows(port)
+    found = by_ends(port)
     for _ in range(10):  # states may be changing: whoever waits for one asks again anyway
-        before, found = found, tcp_rows(port)
+        before, found = found, by_ends(port)
         if found == before:
             break
     return list(found.values())
 
 
-def tcp_rows(port: int) -> dict[tuple[str, str, str], tuple[tuple[int, int], int]]:
-    """One reading of it, by what tells two sockets apart: their ends and the inode."""
-    found = {}
-    for line in tcp_table().splitlines():
-        words = line.split()
-        if words[0] != "sl":  # the heading
-            local, remote = (int(end.rpartition(":")[2], 16) for end in words[1:3])
-            if port in (local, remote):
-                found[words[1], words[2], words[9]] = (local, remote), int(words[3], 16)
-    return found
+def by_ends(port: int) -> dict[tuple[Any, ...], tuple[tuple[int, int], int]]:
+    """One reading, by what tells two sockets apart: their ends and the inode."""
+    return {
+        (one.ends, one.local, one.remote, one.inode): ((one.local, one.remote), one.state)
+        for one in moving(port)
+    }
 
 
-def tcp_table() -> str:
-    text = ""
-    for name in ("tcp", "tcp6"):
-        try:
-            with open(f"/proc/net/{name}", encoding="ascii") as file:
-                text += file.read()
-        except OSError:  # a kernel without IPv6, or one that does not tell
-            continue
-    return text
-
-
-# include/net/tcp_states.h; the fourth column of /proc/net/tcp, in hexadecimal (proc(5))
+# include/net/tcp_states.h
 TCP_STATES = dict(
     enumerate(
         [
@@ -246,7 +222,7 @@ ALWAYS = select.POLLERR | select.POLLHUP  # the kernel adds them to every entry 
 
 
 def states(of: Any) -> list[tuple[str, str]]:
-    """The TCP state of each end, from /proc/net/tcp: [("server", "LISTEN"), ...].
+    """The TCP state of each end, as the kernel lists them: [("server", "LISTEN"), ...].
 
     `of`: a connected socket, and it is "this end" and its peer the "other end"; or a server, a
     listening socket or its port, and then every connection on that port: "server", "client".

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from echo.lab.kernel.processes import descriptors
-from echo.lab.kernel.sockets import ALWAYS, tcp_rows
+from echo.lab.kernel.sockets import ALWAYS
+from echo.lab.kernel.tcp_table import tcp_sockets
 from echo.lab.run.process import Process, Unusable
 from echo.lab.show.tables import Table, table_html, table_text
 from echo.lab.words import flag_names
@@ -152,9 +153,9 @@ def flags_of(name: str, process: Process) -> Watched:
         while True:
             late = time.monotonic() > deadline  # known before we look: we may have been stopped
             inodes = {
-                f"socket:[{inode}]": roles[remote]
-                for (_, _, inode), ((local, remote), _) in tcp_rows(port).items()
-                if local == port and remote in roles
+                f"socket:[{one.inode}]": roles[one.remote]
+                for one in tcp_sockets()
+                if one.local == port and one.remote in roles
             }
             found = {
                 inodes[target]: flags

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from echo.lab.kernel import sockets
-from echo.lab.kernel.sockets import tcp_table
+from echo.lab.kernel.tcp_table import tcp_sockets
 
 
 def bind(sock: socket.socket) -> None:
@@ -16,7 +16,7 @@ def bind(sock: socket.socket) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             address = probe.getsockname()
-        if f":{address[1]:04X} " not in tcp_table():
+        if not any(address[1] in (one.local, one.remote) for one in tcp_sockets()):
             try:
                 sock.bind(address)
             except OSError:  # somebody else was faster

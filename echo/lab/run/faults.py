@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from echo.lab.kernel.processes import own_descriptors
+from echo.lab.kernel.tcp_table import looking
 
 
 class Gate:
@@ -43,7 +44,8 @@ class Full:
     def admits(self) -> bool:
         # What the bench reads in /proc in another thread comes and goes, and is not the server's.
         proc = os.stat("/proc").st_dev
-        now = {fd: what for fd, what in own_descriptors() if what[0] != proc}
+        with looking:
+            now = {fd: what for fd, what in own_descriptors() if what[0] != proc}
         if self.open is None:
             self.open = {fd: what for fd, what in now.items() if fd not in self.exempt}
             return False

@@ -36,6 +36,7 @@ from echo.lab.kernel.processes import (
     touched,
 )
 from echo.lab.kernel.sockets import held_by_the_kernel, listeners, moving
+from echo.lab.kernel.tcp_table import TcpSocket
 from echo.lab.run.family import Family
 from echo.lab.run.faults import Flood
 from echo.lab.run.last_words import useful_line
@@ -69,7 +70,7 @@ class Stirs:
     def __init__(self, server: "Process") -> None:
         self.server = server
         self._moment = 0.0  # when we look again
-        self._queued: list[str] = []
+        self._queued: list[TcpSocket] = []
         self._spent, self._wakes = 0.0, 0
 
     def in_vain(self, look: dict[int, ThreadState]) -> bool:

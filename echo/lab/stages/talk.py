@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from echo.lab.conformance.subject import BUFFER, Subject, Talker
-from echo.lab.kernel.sockets import tcp_table, unread
+from echo.lab.kernel.sockets import other_end, unread
 
 PROMPTLY = 2.0  # seconds by which anything that works has happened
 MOMENT = 0.1  # seconds between two looks at a server that says nothing
@@ -174,17 +174,10 @@ class Speaker(Talker):
     def waiting_in_kernel(self) -> int:
         """Bytes on their way to this client that have left the server and that it has not read.
 
-        They lie in two queues, tx_queue of the server's end and rx_queue of the client's
-        (proc_net_tcp.rst in the kernel's documentation).
+        Sent by the server's end and not confirmed by this one, or here and unread.
         """
-        server, here = self.subject.server.address[1], self.sock.getsockname()[1]
-        for line in tcp_table().splitlines():
-            words = line.split()
-            if words[1:2] != ["local_address"]:
-                local, remote = (int(end.rpartition(":")[2], 16) for end in words[1:3])
-                if (local, remote) == (server, here):
-                    return int(words[4].partition(":")[0], 16) + unread([self.sock])[0]
-        return unread([self.sock])[0]
+        theirs = other_end(self.sock, self.subject.server.address[1])
+        return (theirs[0] if theirs else 0) + unread([self.sock])[0]
 
 
 def abridged(text: str | bytes) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from echo import epoll_edge_server, epoll_server, poll_server
 from echo.lab import interest_list, listen, queues, start, states, until, waiting
-from echo.lab.kernel import sockets
+from echo.lab.kernel import sockets, tcp_table
 
 ESTABLISHED = [("this end", "ESTABLISHED"), ("other end", "ESTABLISHED")]
 
@@ -91,8 +91,8 @@ class TestStates:
 
     def test_a_socket_that_the_kernel_lists_twice(self, pair, listener, monkeypatch):
         """As it does while others on this machine come and go."""
-        table = sockets.tcp_table()
-        monkeypatch.setattr(sockets, "tcp_table", lambda: table + table)
+        table = sockets.tcp_sockets()
+        monkeypatch.setattr(sockets, "tcp_sockets", lambda: table + table)
         assert states(pair[0]) == ESTABLISHED
         assert states(listener) == [
             ("server", "LISTEN"),
@@ -220,8 +220,10 @@ BOTH = [((0x1F90, 0xC001), 1), ((0xC001, 0x1F90), 1)]
 )
 def test_table_of_the_kernel_is_told_as_if_nothing_had_moved(readings, told, monkeypatch):
     """It comes a page at a time; beside thousands of others, lines repeat or are missing."""
-    texts = ["\n".join([HEADING, *lines, ""]) for lines in readings]
-    monkeypatch.setattr(sockets, "tcp_table", lambda: texts.pop(0) if len(texts) > 1 else texts[0])
+    tables = [[*tcp_table.rows("\n".join([HEADING, *lines, ""]))] for lines in readings]
+    monkeypatch.setattr(
+        *(sockets, "tcp_sockets", lambda: tables.pop(0) if len(tables) > 1 else tables[0])
+    )
     assert sockets.connections(0x1F90) == told
 
 

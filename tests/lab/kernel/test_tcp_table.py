@@ -1,0 +1,90 @@
+"""The kernel's list of TCP sockets, asked in two ways."""
+
+import os
+import socket
+import threading
+
+import pytest
+
+from echo.lab import listen, until
+from echo.lab.kernel import tcp_table
+from echo.lab.kernel.tcp_table import TcpSocket, dump, in_proc, tcp_sockets
+from echo.lab.run.faults import Full
+
+
+@pytest.fixture
+def port():
+    """Of a listener with a client in its queue, one that is owed bytes, and one that has left."""
+    with listen() as listener:
+        clients = [socket.create_connection(listener.getsockname()) for _ in range(3)]
+        ends = [listener.accept()[0] for _ in range(2)]
+        ends[0].send(b"unread")
+        clients[1].close()
+        port = listener.getsockname()[1]
+        until(lambda: has_come_to_rest(of(port, tcp_sockets())))
+        yield port
+        for sock in clients + ends:
+            sock.close()
+
+
+def has_come_to_rest(sockets):
+    """All is delivered and confirmed, and who has left waits for the other end to close."""
+    states = {one.state for one in sockets}
+    return states == {1, 5, 8, 10} and not any(one.unacknowledged for one in sockets)
+
+
+def of(port, sockets):
+    return sorted(one._replace(ends=()) for one in sockets if port in (one.local, one.remote))
+
+
+def test_both_ways_tell_the_same(port):
+    """But for how they write an address."""
+    try:
+        quickly = of(port, dump(socket.AF_INET))
+    except OSError:
+        pytest.skip("this kernel has no sock_diag(7)")
+    assert quickly == of(port, in_proc("tcp"))
+    assert [(one.state, one.unread) for one in quickly if one.local == port] == [
+        *((10, 1), (1, 0), (8, 1), (1, 0))
+    ]
+    assert 6 in [one.unread for one in quickly]
+    assert all(isinstance(one, TcpSocket) for one in tcp_sockets())
+
+
+@pytest.mark.parametrize("wrong", ["NETLINK_SOCK_DIAG", "SOCK_DIAG_BY_FAMILY"])
+def test_where_it_cannot_be_asked_there_is_proc(wrong, port, monkeypatch):
+    """A sandbox has no such socket, or a kernel answers with an error."""
+    told = of(port, tcp_sockets())
+    monkeypatch.setattr(tcp_table, wrong, 31)
+    with pytest.raises(OSError):  # noqa: PT011  # whichever it is
+        dump(socket.AF_INET)
+    assert of(port, tcp_sockets()) == told
+
+
+def test_thousands_are_all_listed():
+    """The kernel tells them in parts."""
+    with listen(backlog=1000) as listener:
+        address = listener.getsockname()
+        clients = [socket.create_connection(address) for _ in range(400)]
+        found = of(address[1], tcp_sockets())
+        for client in clients:
+            client.close()
+    assert len(found) == 801
+
+
+def test_nothing_stays_open():
+    before = os.listdir("/proc/self/fd")
+    tcp_sockets()
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_its_descriptor_is_never_taken_for_one_of_the_server():
+    """Who counts those that are open waits until it is closed again."""
+    full = Full(set())
+    thread = threading.Thread(target=full.admits)
+    with tcp_table.looking:
+        thread.start()
+        thread.join(0.05)
+        assert thread.is_alive()
+    thread.join()
+    assert full.open is not None
