@@ -13,7 +13,10 @@ from echo.ring import Ring
 
 # The longest, which begin first.  One worker does all of a lesson's exercises in one kernel, or all
 # of a file: in one JupyterLab, or so that three browsers are open at a time and not twelve.
-LONG = ["test_browser.py", "test_working_copy.py", "test_exercises.py", "test_cell_twice.py"]
+LONG = [
+    *("test_browser.py", "test_working_copy.py", "test_exercises.py", "test_cell_twice.py"),
+    *("test_tampered.py", "test_execute.py"),
+]
 WITHOUT_A_RING = {"test_floors", "test_house"}  # they read files
 
 
@@ -33,8 +36,10 @@ class Together(LoadScopeScheduling):
 
     def _split_scope(self, nodeid):
         file, _, test = nodeid.partition("::")
-        if file.endswith(("test_browser.py", "test_working_copy.py")):
+        if file.endswith(("test_browser.py", "test_working_copy.py", "test_tampered.py")):
             return file
+        if test.startswith("TestWhatCannotBeStored::"):  # in test_execute.py: one run for them all
+            return "TestWhatCannotBeStored"
         if file.endswith("test_exercises.py"):
             return test.partition("[")[2] or test
         return nodeid

@@ -3,8 +3,8 @@
     python -m tools.execute notebooks/*.ipynb           # store; a second run says "0 changed"
     python -m tools.execute --check notebooks/*.ipynb   # write nothing, say what would change
 
-Two lessons run at a time, for they sleep more than they compute; `--jobs` says how many.  What is
-said about them comes in the order in which they were named.
+Two lessons run at a time for each core, for they sleep more than they compute; `--jobs` says how
+many.  What is said about them comes in the order in which they were named.
 
 `--check` compares what a lesson shows and says.  It passes over what a front end writes into a
 notebook that was opened and saved: the version of Python, cells that are folded, times.
@@ -108,8 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--jobs",
         type=int,
         choices=range(1, 9),
-        default=2,
-        help="how many lessons run at a time",
+        default=min(2 * len(os.sched_getaffinity(0)), 8),
+        help="how many lessons run at a time; if it is not said, two for each core",
         metavar="N",
     )
     parser.add_argument("notebooks", nargs="+", type=Path, metavar="notebook")
@@ -265,7 +265,7 @@ def run(path: Path, notebook: NotebookNode) -> None:
 
 
 def kernel_manager(folder: Path) -> AsyncKernelManager:
-    """A kernel on Unix sockets in `folder`: two at a time never draw the same port.
+    """A kernel on Unix sockets in `folder`: several at a time never draw the same port.
 
     No folder is searched for kernel specs, so that "python3" is the Python that runs this
     script, even where a user has installed another one under that name.

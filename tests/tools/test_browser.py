@@ -232,6 +232,7 @@ def test_every_fault_is_found(browser, tmp_path):
     assert re.search(r"Run All, filled in.*:\n  cell 1 \(id \w+\): AssertionError", done.stderr)
 
 
+@pytest.mark.long
 def test_no_chromium_is_said_in_one_sentence(tmp_path):
     """And nothing is started, nor left behind."""
     done = started(tmp_path, LESSONS[0], PATH=str(tmp_path))
@@ -240,6 +241,7 @@ def test_no_chromium_is_said_in_one_sentence(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.long
 def test_a_browser_that_does_not_start_is_said_in_one_sentence(tmp_path):
     """As where a container forbids what it needs."""
     (tmp_path / "chromium").write_text("#!/bin/sh\nexit 1\n")

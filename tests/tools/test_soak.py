@@ -34,6 +34,7 @@ class TestSoak:
         assert turns.keys() == {0, 1, 2}
         assert min(turns.values()) >= 3
 
+    @pytest.mark.long
     def test_three_turns_are_all_tests(self):
         def tests(*options):
             command = [*soak.PYTEST, "--collect-only", "-q", "tests/servers", *options]

@@ -52,12 +52,14 @@ def nbval(user, *more):
     return run(user, "pytest", "-q", "-p", "no:cacheprovider", "--nbval", str(LESSONS[0]), *more)
 
 
+@pytest.mark.long
 def test_nbval_does_not_see_them(user):
     done = nbval(user)
     assert done.returncode == 0, done.stdout[-2000:]
     assert re.search(r"^\d+ passed", done.stdout, re.MULTILINE)
 
 
+@pytest.mark.long
 def test_they_would_be_seen(user):
     """Otherwise the tests above and below could not fail."""
     done = nbval(user, "--noconftest")
@@ -65,6 +67,7 @@ def test_they_would_be_seen(user):
     assert re.search(r"\d+ (failed|errors?)\b", done.stdout)
 
 
+@pytest.mark.long
 def test_the_check_does_not_see_them(user):
     done = run(user, "tools.execute", "--check", str(LESSONS[0]))
     assert (done.returncode, done.stdout) == (0, "1 executed, 0 would change\n"), done.stderr
