@@ -103,7 +103,7 @@ class TestSeveralLessons:
             paths.append(write_lesson(tmp_path / f"{name}.ipynb", cell))
         before = [path.read_bytes() for path in paths]
         running = subprocess.Popen(
-            [*TOOL, *map(str, paths)],
+            [*TOOL, "--jobs", "2", *map(str, paths)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

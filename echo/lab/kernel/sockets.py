@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from echo.lab.kernel.processes import epolls
-from echo.lab.kernel.tcp_table import TcpSocket, tcp_sockets
+from echo.lab.kernel.tcp_table import tcp_sockets
 from echo.lab.words import flag_names, in_order
 
 Found = TypeVar("Found")
@@ -73,7 +73,7 @@ def other_end(client: socket.socket, port: int) -> tuple[int, int] | None:
     As the kernel lists it, for that end may belong to another process.  None if it is not there.
     """
     mine = client.getsockname()[1]
-    for one in tcp_sockets():
+    for one in tcp_sockets(port):
         if (one.local, one.remote) == (port, mine):
             return one.unacknowledged, one.unread
     return None
@@ -117,11 +117,6 @@ def ends_here(port: int) -> list[int]:
             finally:
                 sock.detach()
     return found
-
-
-def moving(port: int) -> list[TcpSocket]:
-    """Every socket with this port at either end, with its state and queues."""
-    return sorted(one for one in tcp_sockets() if port in (one.local, one.remote))
 
 
 class Queues(NamedTuple):
@@ -204,7 +199,7 @@ def by_ends(port: int) -> dict[tuple[Any, ...], tuple[tuple[int, int], int]]:
     """One reading, by what tells two sockets apart: their ends and the inode."""
     return {
         (one.ends, one.local, one.remote, one.inode): ((one.local, one.remote), one.state)
-        for one in moving(port)
+        for one in tcp_sockets(port)
     }
 
 

@@ -154,7 +154,7 @@ def flags_of(name: str, process: Process) -> Watched:
             late = time.monotonic() > deadline  # known before we look: we may have been stopped
             inodes = {
                 f"socket:[{one.inode}]": roles[one.remote]
-                for one in tcp_sockets()
+                for one in tcp_sockets(port)
                 if one.local == port and one.remote in roles
             }
             found = {

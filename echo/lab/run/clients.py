@@ -16,7 +16,7 @@ def bind(sock: socket.socket) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             address = probe.getsockname()
-        if not any(address[1] in (one.local, one.remote) for one in tcp_sockets()):
+        if not tcp_sockets(address[1]):
             try:
                 sock.bind(address)
             except OSError:  # somebody else was faster

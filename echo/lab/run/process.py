@@ -35,8 +35,8 @@ from echo.lab.kernel.processes import (
     thread_state,
     touched,
 )
-from echo.lab.kernel.sockets import held_by_the_kernel, listeners, moving
-from echo.lab.kernel.tcp_table import TcpSocket
+from echo.lab.kernel.sockets import held_by_the_kernel, listeners
+from echo.lab.kernel.tcp_table import TcpSocket, tcp_sockets
 from echo.lab.run.family import Family
 from echo.lab.run.faults import Flood
 from echo.lab.run.last_words import useful_line
@@ -78,7 +78,7 @@ class Stirs:
         if now < self._moment:
             return False
         spent, wakes = server.cpu(), sum(int(one.switches[0]) for one in look.values())
-        queued = moving(server.address[1])
+        queued = sorted(tcp_sockets(server.address[1]))
         if not self._moment or queued != self._queued:
             self._queued, self._spent, self._wakes = queued, spent, wakes
         elif spent - self._spent > COMPUTES or wakes - self._wakes > WAKES:

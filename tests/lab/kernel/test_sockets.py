@@ -91,8 +91,11 @@ class TestStates:
 
     def test_a_socket_that_the_kernel_lists_twice(self, pair, listener, monkeypatch):
         """As it does while others on this machine come and go."""
-        table = sockets.tcp_sockets()
-        monkeypatch.setattr(sockets, "tcp_sockets", lambda: table + table)
+
+        def twice(port):
+            return 2 * tcp_table.tcp_sockets(port)
+
+        monkeypatch.setattr(sockets, "tcp_sockets", twice)
         assert states(pair[0]) == ESTABLISHED
         assert states(listener) == [
             ("server", "LISTEN"),
@@ -220,9 +223,9 @@ BOTH = [((0x1F90, 0xC001), 1), ((0xC001, 0x1F90), 1)]
 )
 def test_table_of_the_kernel_is_told_as_if_nothing_had_moved(readings, told, monkeypatch):
     """It comes a page at a time; beside thousands of others, lines repeat or are missing."""
-    tables = [[*tcp_table.rows("\n".join([HEADING, *lines, ""]))] for lines in readings]
+    tables = [[*tcp_table.rows("\n".join([HEADING, *lines, ""]), 0x1F90)] for lines in readings]
     monkeypatch.setattr(
-        *(sockets, "tcp_sockets", lambda: tables.pop(0) if len(tables) > 1 else tables[0])
+        *(sockets, "tcp_sockets", lambda _: tables.pop(0) if len(tables) > 1 else tables[0])
     )
     assert sockets.connections(0x1F90) == told
 
