@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from echo.lab.kernel import sockets
 from echo.lab.kernel.sockets import tcp_info
 from echo.lab.measure import apart
-from echo.lab.run.at_rest import GIVES_UP, LOOKS, at_work
+from echo.lab.run.at_rest import A_MOMENT, GIVES_UP, LOOKS, at_work
 from echo.lab.run.clients import reset
 from echo.lab.run.faults import Flood
 from echo.lab.run.rest import settle
@@ -134,6 +134,7 @@ def trial(serve: Callable[..., Any], bad: Callable[..., Any], frozen: "Frozen") 
         with bad(bench):
             answered = bench.serves_another()
             # Who has been answered waits again, and it is the bad client's turn to matter.
+            bench.settle(A_MOMENT)
             doing = at_work(server)
             held = bench.held()
             if server.crash is not None:
@@ -175,9 +176,9 @@ class Bench:
             self.end = next(iter(self.server.accepted()), None)
             time.sleep(0.0005)
 
-    def settle(self) -> None:
+    def settle(self, patience: float = GIVES_UP) -> None:
         with contextlib.suppress(TimeoutError):  # it is busy, and that will be seen
-            settle(self.server, GIVES_UP)
+            settle(self.server, patience)
 
     def stuff(self, sock: socket.socket, most: int) -> None:
         """Send without reading until the server takes no more, or has taken `most` bytes.
@@ -220,10 +221,12 @@ class Bench:
         good.setblocking(False)
         with contextlib.suppress(OSError):
             good.send(b"hello")
+            soon = A_MOMENT  # to settle takes longer, beside a server that never sleeps
             for _ in range(LOOKS):
-                if select.select([good], [], [], 0)[0]:
+                if select.select([good], [], [], soon)[0]:
                     break
                 self.settle()
+                soon = 0
             return bool(select.select([good], [], [], 0)[0]) and good.recv(100) == b"hello"
         return False
 

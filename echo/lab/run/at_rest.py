@@ -14,7 +14,7 @@ PAUSES = 0.01  # seconds: not in one piece, for a virtual machine may stand stil
 SHARE = 0.05  # of one processor: who asks ten times a second needs less, who spins gets more
 GIVES_UP = 5.0  # seconds after which we go on without what normally comes at once
 LOOKS = 3  # times that the server must have come to rest without having answered
-A_MOMENT = 0.02  # seconds in which who sleeps does not wake up once
+A_MOMENT = 0.02  # seconds: who sleeps does not wake up once, and who can answers
 LEAST = 0.01  # seconds of processor time; the kernel does not count more finely everywhere
 
 
