@@ -196,3 +196,13 @@ def asleep(tid: int, pid: int | str = "self") -> Sleep | None:
         last = sleep
         time.sleep(0.001)
     return last if futex > 90 else None
+
+
+def each_asleep(tids: list[int], pid: int | str = "self") -> list[Sleep | None]:
+    """asleep() of each thread.  Hundreds are looked at together, and wait together in between."""
+    before = [sleeping(tid, pid) for tid in tids]
+    time.sleep(0.001)
+    return [
+        asleep(tid, pid) if last is None or last.call == "futex" or last != now else last
+        for tid, last, now in zip(tids, before, [sleeping(tid, pid) for tid in tids], strict=True)
+    ]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from echo.lab.kernel.sleep import ONE, NotTold, Sleep, asleep
+from echo.lab.kernel.sleep import ONE, NotTold, Sleep, each_asleep
 
 LASTS = 0.02  # seconds that a state must last to be told: what was sent may be on its way
 
@@ -40,7 +40,7 @@ def in_words(tids: list[int], roles: dict[int, str], pid: int | str = "self") ->
     Raises ProcessLookupError if one of them has ended.
     """
     try:
-        return "; ".join(doing([asleep(tid, pid) for tid in tids], roles))
+        return "; ".join(doing(each_asleep(tids, pid), roles))
     except NotTold as untold:
         return f"running or asleep: {untold.__doc__}"
 

@@ -4,7 +4,7 @@
 
 Each program is started as a process of its own, gets one client that says nothing, and is ended
 again.  What it has asked for with epoll_ctl(2) is in /proc/<pid>/fdinfo (proc(5), "tfd:"); which
-entry belongs to the client is in /proc/net/tcp and /proc/<pid>/fd.
+entry belongs to the client is in the kernel's list of sockets and in /proc/<pid>/fd.
 """
 
 import contextlib
