@@ -103,6 +103,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("name", BROKEN)
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.usefixtures("collected")
