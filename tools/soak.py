@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from tools import ROOT
 
 LESSONS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("notebooks/*.ipynb"))
-LIMIT = 60  # minutes, for everything; on two cores it takes 32 to 40
+LIMIT = 60  # minutes, for everything; on two cores it takes 22 to 40
 BUSY = 2  # processes that only compute
 
 Steps = dict[str, list[str]]  # commands by name
