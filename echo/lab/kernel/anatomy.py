@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from echo.lab.kernel.processes import descriptors
-from echo.lab.kernel.sleep import NotTold, Sleep, asleep, sleeping
+from echo.lab.kernel.sleep import NotTold, Sleep, each_asleep, sleeping
 from echo.lab.kernel.sockets import ALWAYS
 from echo.lab.words import flag_names
 
@@ -83,7 +83,8 @@ def parts_of_ours(server: Any) -> Parts:
     """
     every = dict(targets("self"))
     own = {sock.fileno() for sock in sockets_of(server)}
-    sleeps = {tid: asleep(tid) for tid in server.tids()}
+    tids = server.tids()
+    sleeps = dict(zip(tids, each_asleep(tids), strict=True))
     waited = {sleep.arguments[0] for sleep in sleeps.values() if sleep is not None}
     for fd, target in every.items():
         if kind_of(target, {}) == "epoll":
@@ -91,7 +92,7 @@ def parts_of_ours(server: Any) -> Parts:
             if own & watched or fd in waited:
                 own |= {fd, *watched}
     open_files = {("self", fd): every[fd] for fd in own if fd in every}
-    threads = [("self", tid) for tid in server.tids()]
+    threads = [("self", tid) for tid in tids]
     return put_together(threads, open_files, lambda _, tid: sleeps[tid])
 
 

@@ -73,7 +73,7 @@ def other_end(client: socket.socket, port: int) -> tuple[int, int] | None:
     As the kernel lists it, for that end may belong to another process.  None if it is not there.
     """
     mine = client.getsockname()[1]
-    for one in tcp_sockets(port):
+    for one in tcp_sockets(mine):  # a server's port may have thousands
         if (one.local, one.remote) == (port, mine):
             return one.unacknowledged, one.unread
     return None

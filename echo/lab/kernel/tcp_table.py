@@ -1,4 +1,4 @@
-"""The TCP sockets of this network namespace that have a port, as the kernel lists them.
+"""The TCP sockets with a given port, in this network namespace, as the kernel lists them.
 
 /proc/net/tcp (proc(5)) makes it look twice through a table with room for hundreds of thousands:
 some 4 ms each time on a small machine, and a bench looks often.  sock_diag(7) takes 0.2 ms and
@@ -61,7 +61,7 @@ def dump(family: int, port: int) -> list[TcpSocket]:
     ):
         kernel.send(head + question)
         while True:
-            data = kernel.recv(1 << 16)  # the kernel sends at most 32 KiB at a time
+            data = memoryview(kernel.recv(1 << 16))  # the kernel sends at most 32 KiB at a time
             while data:
                 length, kind, *_ = HEAD.unpack_from(data)
                 if kind == NLMSG_DONE:
@@ -90,7 +90,7 @@ def condition(port: int) -> bytes:
     return struct.pack("=HH", 4 + len(code), INET_DIAG_REQ_BYTECODE) + code
 
 
-def answered(message: bytes) -> TcpSocket:
+def answered(message: memoryview) -> TcpSocket:
     fields = ANSWER.unpack_from(message, HEAD.size)
     _, state, local, remote, here, there, _, _, unread, unacknowledged, _, inode = fields
     ports = int.from_bytes(local, "big"), int.from_bytes(remote, "big")

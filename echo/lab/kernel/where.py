@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from echo.lab.kernel.processes import lives
 from echo.lab.kernel.sleep import ONE, NotTold, Sleep, each_asleep
 
 LASTS = 0.02  # seconds that a state must last to be told: what was sent may be on its way
@@ -76,9 +77,7 @@ def tids_of(who: threading.Thread | int) -> list[int]:
     if isinstance(who, threading.Thread):
         return [who.native_id] if who.is_alive() and who.native_id is not None else []
     try:
-        with open(f"/proc/{who}/stat", encoding="ascii", errors="replace") as file:
-            ended = file.read().rpartition(")")[2].split()[0] in "ZX"
-        return [] if ended else [int(tid) for tid in os.listdir(f"/proc/{who}/task")]
+        return [int(tid) for tid in os.listdir(f"/proc/{who}/task")] if lives(who) else []
     except OSError:
         return []
 

@@ -9,16 +9,15 @@ are asleep again.  So no worker is busy and the kernel is free to choose.
 """
 
 import os
-import re
 import select
 import signal
 import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import NamedTuple
 
+from echo.lab.kernel.processes import thread_state
 from echo.lab.run.clients import listen
 
 WOKEN = 10.0  # seconds for anything to happen, on a machine with a lot to do
@@ -132,7 +131,7 @@ def look(process: subprocess.Popen[bytes]) -> tuple[str, int]:
     """The state of a worker, S if asleep, T if stopped, and how often it has gone to sleep."""
     if process.poll() is not None:
         raise RuntimeError("a worker has ended")
-    text = Path(f"/proc/{process.pid}/status").read_text("ascii", "replace")
-    state = re.search(r"(?m)^State:\s*(\w)", text)
-    count = re.search(r"(?m)^voluntary_ctxt_switches:\s*(\d+)", text)
-    return state[1] if state else "", int(count[1]) if count else 0
+    seen = thread_state(process.pid, process.pid)  # it has one thread
+    if seen is None:
+        raise RuntimeError("a worker has ended")
+    return seen.state, int(seen.switches[0]) if seen.switches else 0

@@ -20,9 +20,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-from echo.lab.kernel.processes import stat
+from echo.lab.kernel.processes import ThreadState, stat, thread_state
 from echo.lab.kernel.sockets import listeners, unread
 from echo.lab.run.clients import bind
 from echo.lab.run.program import ROOT
@@ -157,25 +156,24 @@ class Team:
         waiting = {row.inode: row.waiting for row in listeners(self.address[1])}
         return not any(waiting.get(self._inodes[number], 0) for number in self._running())
 
-    def _look(self) -> list[dict[str, str] | None]:
+    def _look(self) -> list[dict[str, ThreadState] | None]:
         """Of each worker that runs, how often its threads have gone to sleep; None if one runs."""
         time.sleep(BETWEEN_LOOKS)
         return [self._sleeps(number) for number in self._running()]
 
-    def _sleeps(self, number: int) -> dict[str, str] | None:
+    def _sleeps(self, number: int) -> dict[str, ThreadState] | None:
         if self._processes[number].poll() is not None:
             raise RuntimeError("a worker has ended by itself")
-        found = {}
+        pid, found = self._processes[number].pid, {}
         try:
-            for status in Path(f"/proc/{self._processes[number].pid}/task").glob("*/status"):
-                text = status.read_text("ascii", "replace")
-                if text.partition("State:\t")[2][:1] != "S":
-                    return None
-                found[status.parent.name] = text.partition("\nvoluntary_ctxt_switches:")[2].split()[
-                    0
-                ]
-        except OSError:  # a thread that has just ended
+            tids = os.listdir(f"/proc/{pid}/task")
+        except OSError:  # it has just ended
             return None
+        for tid in tids:
+            state = thread_state(int(tid), pid)
+            if state is None or state.state != "S":  # it has just ended, or runs
+                return None
+            found[tid] = state
         return found
 
     def _running(self) -> list[int]:
