@@ -240,6 +240,7 @@ def run(path: Path, notebook: NotebookNode) -> None:
             record_timing=False,
             store_widget_state=False,
             coalesce_streams=True,
+            ipython_hist_file="",  # a file, as in JupyterLab: IPython opens and closes it meanwhile
         )
         client.km = kernel_manager(Path(folder))
         kernels.add(client.km)

@@ -46,7 +46,7 @@ NAMES = {
     "run.one_turn": ["both_in_one_turn"],
     "run.rest": ["settle", "until"],
     "run.server": ["start"],
-    "run.shortage": ["no_descriptors"],
+    "run.shortage": ["no_descriptors", "settle_descriptors"],
     "run.threads": ["Crashed"],
     "run.workers": ["workers"],
     "show.anatomy": ["anatomy", "timeout_of"],

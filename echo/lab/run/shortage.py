@@ -1,13 +1,22 @@
-"""A process without a free descriptor, for as long as a block lasts.
+"""The descriptors of this process, where it matters which are free.
 
 with no_descriptors():
     outcome(listener.accept)         # "EMFILE"
+
+settle_descriptors()                 # from here on, the numbers are the cell's
 """
 
 import contextlib
+import gc
 import os
 import resource
+import time
 from collections.abc import Iterator
+
+from echo.lab.kernel.processes import own_descriptors
+
+OTHERS_END = 0.5  # seconds until others have opened and closed what they were about to
+UNCHANGED = 0.005  # seconds after which a second look is enough
 
 
 @contextlib.contextmanager
@@ -20,7 +29,7 @@ def no_descriptors() -> Iterator[None]:
     Every thread is affected, so the block should be short.  Afterwards the limit is what it was,
     also after an interrupt.
     """
-    write_history()
+    settle_descriptors()
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken: list[int] = []
     try:
@@ -38,8 +47,26 @@ def no_descriptors() -> Iterator[None]:
             os.close(number)
 
 
+def settle_descriptors() -> None:
+    """Return when nobody else in this process is about to open or close a descriptor.
+
+    The kernel gives out the lowest free number, whoever asks for one.  So what others close makes
+    room that a cell did not count on, and what they open takes the number that it waits for.  They
+    are: IPython, which stores each cell in a file while that cell runs already; garbage that holds
+    sockets; and servers whose clients were garbage.  Waits for the last at most half a second.
+    """
+    gc.collect()
+    write_history()
+    deadline = time.monotonic() + OTHERS_END
+    while True:
+        before = dict(own_descriptors())
+        time.sleep(UNCHANGED)
+        if dict(own_descriptors()) == before or time.monotonic() > deadline:
+            return
+
+
 def write_history() -> None:
-    """Let IPython store the running cell now: its thread opens a file for that (sqlite)."""
+    """Let IPython store the running cell now; after this its thread finds nothing to write."""
     with contextlib.suppress(ImportError, AttributeError):
         from IPython import get_ipython
 

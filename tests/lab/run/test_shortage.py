@@ -5,13 +5,17 @@ import os
 import resource
 import select
 import socket
+import threading
+from types import SimpleNamespace
 
+import IPython
 import pytest
 
 from echo.lab import (
     listen,
     no_descriptors,
     outcome,
+    settle_descriptors,
 )
 
 
@@ -77,3 +81,63 @@ class TestNoDescriptors:
             with ours:
                 ours.send(b"hello")
                 assert client.recv(100) == b"hello"
+
+
+class Held:
+    """A descriptor in garbage: nobody can reach it, and it is open until garbage is collected."""
+
+    def __init__(self, number):
+        self.number, self.itself = number, self
+
+    def __del__(self):
+        os.close(self.number)
+
+
+class TestSettleDescriptors:
+    def test_garbage_has_been_closed(self):
+        number = os.dup(0)
+        Held(number)
+        settle_descriptors()
+        assert outcome(os.fstat, number) == "EBADF"
+
+    def test_whoever_hears_of_that_has_closed_its_own(self):
+        """A server's thread, say: it takes a moment until it has read the end of its client."""
+        ours, theirs = socket.socketpair()
+        number = theirs.fileno()
+        closes = threading.Thread(target=lambda: (theirs.recv(1), theirs.close()))
+        closes.start()
+        Held(ours.detach())
+        settle_descriptors()
+        assert outcome(os.fstat, number) == "EBADF"
+        closes.join()
+
+    def test_ipython_has_stored_the_running_cell(self, monkeypatch):
+        """What becomes of it in a real kernel: tests/lessons/test_descriptor_numbers.py."""
+        calls = []
+        history = SimpleNamespace(writeout_cache=lambda: calls.append("stored"))
+        monkeypatch.setattr(
+            IPython, "get_ipython", lambda: SimpleNamespace(history_manager=history)
+        )
+        settle_descriptors()
+        assert calls == ["stored"]
+
+    def test_who_never_stops_is_not_waited_for(self):
+        over = threading.Event()
+
+        def opens():
+            held = []
+            while not over.is_set():
+                held.append(os.open(os.devnull, os.O_RDONLY))
+                if len(held) > 100:
+                    os.close(held.pop(0))
+                over.wait(0.001)
+            for number in held:
+                os.close(number)
+
+        thread = threading.Thread(target=opens)
+        thread.start()
+        try:
+            settle_descriptors()
+        finally:
+            over.set()
+            thread.join()
