@@ -1,7 +1,6 @@
 """What the suite judges, and the conversations it has with it."""
 
 import contextlib
-import gc
 import os
 import resource
 import socket
@@ -18,6 +17,7 @@ from echo.lab.run.clients import reset
 from echo.lab.run.faults import Flood, more_descriptors, renumbered
 from echo.lab.run.process import ACKNOWLEDGED, AT_ONCE, NotAsked
 from echo.lab.run.server import Server
+from echo.lab.run.shortage import settle_descriptors
 
 SOON = 2  # seconds by which anything that works has happened
 REACTED = 2  # seconds by which it has reacted, if it comes to rest at all
@@ -162,7 +162,7 @@ class Subject:
 
     def run_out_of_descriptors(self) -> None:
         """Of the descriptors that are open now, closing one of the server's helps."""
-        gc.collect()  # now, not later: servers that have ended give theirs back as well
+        settle_descriptors()  # those of servers that have ended would help as well
         self.server.run_out_of_descriptors({talker.sock.fileno() for talker in self.talkers})
         self.lines.append("from now on accept() fails with EMFILE: no descriptor is left")
 
