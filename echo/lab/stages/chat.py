@@ -151,8 +151,7 @@ def lets_everybody_leave(chat: Conversation) -> None:
     tim, tom = join(chat, "tim"), join(chat, "tom")
     ann.gets("* tim joined")
     ann.gets("* tom joined")
-    with chat.server.hold():  # it is busy with a new client, and sees the rest only afterwards
-        chat.connect()
+    with chat.busy_with_a_new_client():
         ann.says(b"is anybody here?\n")
         tim.resets()
         tom.resets()

@@ -8,11 +8,12 @@ the conversation, and where the server sleeps.
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from echo.lab.conformance.subject import BUFFER, Subject, Talker
 from echo.lab.kernel.sockets import other_end, unread
+from echo.lab.run.server import Server
 
 PROMPTLY = 2.0  # seconds by which anything that works has happened
 MOMENT = 0.1  # seconds between two looks at a server that says nothing
@@ -60,6 +61,16 @@ class Conversation(Subject):
         speaker = Speaker(self, f"client {len(self.talkers) + 1}")
         self.talkers.append(speaker)
         return speaker
+
+    @contextlib.contextmanager
+    def busy_with_a_new_client(self) -> Iterator[None]:
+        """Inside the block it is busy with another client; the rest it sees afterwards, at once."""
+        server = self.server
+        with server.hold():
+            self.connect()
+            if isinstance(server, Server):  # a process is stopped wherever it is
+                self.wait(lambda: server.gate.reached)
+            yield
 
     def at_rest(self) -> bool:
         """Whether the server sleeps, with nothing to do, and has done so for a moment."""

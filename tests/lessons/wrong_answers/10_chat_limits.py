@@ -257,7 +257,8 @@ def send_what_is_owed(room, poller):
             + """
 def send_what_is_owed(room, poller):
     for guest in room.values():
-        guest.sock.sendall(guest.unsent)
+        if guest.unsent:
+            guest.sock.sendall(guest.unsent)
         guest.unsent = b""
 """,
             "the server crashed: BlockingIOError: [Errno 11] Resource temporarily unavailable",

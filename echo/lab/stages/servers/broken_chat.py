@@ -283,6 +283,16 @@ CHAT: dict[str, Broken] = {
             ),
         ),
     ),
+    "sends_nothing_to_the_dead": Broken(
+        "lets everybody leave",
+        "Calls send() for those who are owed nothing, too: on a dead connection it raises.",
+        (
+            change(
+                "        if guest.unsent:\n            guest.send()\n",
+                '        guest.sock.sendall(guest.unsent)\n        guest.unsent = b""\n',
+            ),
+        ),
+    ),
     "changes_the_room_while_it_walks": Broken(
         "lets everybody leave",
         "Takes clients out of the dict that it is going through.",
