@@ -159,7 +159,7 @@ def lesson(page: Page, name: str) -> Iterator[None]:
         page.wait_for_function(f"name => {PATH} === name && {READY} === 'idle'", arg=name)
     except BrowserTimeoutError:
         raise LessonError(
-            f"after {START_SECONDS} s the notebook is not open, or has no kernel"
+            f"after {START_SECONDS} s {name} is not open, or has no kernel: {page.evaluate(FRONT)}"
         ) from None
     yield
     page.evaluate(f"() => {PANEL}.sessionContext.shutdown()")
@@ -171,6 +171,10 @@ def lesson(page: Page, name: str) -> Iterator[None]:
 PANEL = "window.jupyterapp.shell.currentWidget"
 PATH = "window.jupyterapp?.shell?.currentWidget?.context?.path"
 READY = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status"
+FRONT = f"""() => [
+    {PATH}, {READY}, window.jupyterapp?.shell?.currentWidget?.sessionContext?.kernelDisplayStatus,
+    ...[...document.querySelectorAll('.jp-Dialog-content')].map(one => one.innerText)
+  ].join(', ')"""  # what there is instead
 OPEN = """path => window.jupyterapp.commands
     .execute('docmanager:open', {path, factory: 'Notebook'}).then(() => {})"""
 
