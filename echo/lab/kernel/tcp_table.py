@@ -43,9 +43,19 @@ class TcpSocket(NamedTuple):
 def tcp_sockets(port: int) -> list[TcpSocket]:
     """All with this port at either end, IPv4 first.  None where the kernel does not tell."""
     try:
-        return [one for family in (socket.AF_INET, socket.AF_INET6) for one in dump(family, port)]
+        found = [one for family in (socket.AF_INET, socket.AF_INET6) for one in dump(family, port)]
     except OSError:
-        return [one for name in ("tcp", "tcp6") for one in in_proc(name, port)]
+        found = [one for name in ("tcp", "tcp6") for one in in_proc(name, port)]
+    return once_each(found)
+
+
+def once_each(found: list[TcpSocket]) -> list[TcpSocket]:
+    """The kernel tells them in parts, and what comes or goes in between makes it repeat some."""
+    last = {}
+    for one in found:
+        shared = one.inode if one.state == LISTEN else 0  # listeners may share a port
+        last[one.local, one.remote, one.ends, shared] = one
+    return list(last.values())
 
 
 def dump(family: int, port: int) -> list[TcpSocket]:

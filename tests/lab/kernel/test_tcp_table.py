@@ -9,7 +9,14 @@ import pytest
 
 from echo.lab import listen, until
 from echo.lab.kernel import tcp_table
-from echo.lab.kernel.tcp_table import TcpSocket, dump, in_proc, tcp_sockets
+from echo.lab.kernel.tcp_table import (
+    LISTEN,
+    TcpSocket,
+    dump,
+    in_proc,
+    once_each,
+    tcp_sockets,
+)
 from echo.lab.run.clients import connected
 from echo.lab.run.faults import Full, more_descriptors
 
@@ -36,7 +43,7 @@ def has_come_to_rest(sockets):
 
 
 def of(sockets):
-    return sorted(one._replace(ends=()) for one in sockets)
+    return sorted(one._replace(ends=()) for one in once_each(list(sockets)))
 
 
 def test_both_ways_tell_the_same(port):
@@ -61,6 +68,14 @@ def test_where_it_cannot_be_asked_there_is_proc(wrong, port, monkeypatch):
     with pytest.raises(OSError):  # noqa: PT011  # whichever it is
         dump(socket.AF_INET, port)
     assert of(tcp_sockets(port)) == told
+
+
+def test_what_the_kernel_repeats_is_listed_once():
+    """As it was the last time; listeners may share a port."""
+    earlier = TcpSocket(7, 40000, ("a", "b"), 1, 0, 5, 100)
+    later = earlier._replace(unread=6)
+    listeners = [TcpSocket(7, 0, ("a", ""), LISTEN, 0, 0, inode) for inode in (1, 2)]
+    assert once_each([*listeners, earlier, later, listeners[0]]) == [*listeners, later]
 
 
 def test_hundreds_are_all_listed():
