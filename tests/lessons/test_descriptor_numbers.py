@@ -9,6 +9,7 @@ import re
 
 import pytest
 
+from tests.lessons.test_cell_twice import words
 from tests.paths import LESSONS
 from tools import execute
 
@@ -45,13 +46,5 @@ def test_they_show_the_same_every_time(path):
             runs[cell.id] = [cell, *again]
     notebook.cells = cells
     execute.run(path, notebook)
-    seen = {name: {shown(cell) for cell in same} for name, same in runs.items()}
-    assert seen == {name: {shown(same[0])} for name, same in runs.items()}
-
-
-def shown(cell):
-    """What the cell prints, gives or raises."""
-    return "".join(
-        out.get("text") or out.get("data", {}).get("text/plain") or out.get("ename", "")
-        for out in cell.outputs
-    )
+    seen = {name: {words(cell.outputs) for cell in same} for name, same in runs.items()}
+    assert seen == {name: {words(same[0].outputs)} for name, same in runs.items()}

@@ -17,6 +17,7 @@ from echo.lab import (
     outcome,
     settle_descriptors,
 )
+from tests.lab.bench import in_less_than
 
 
 class TestNoDescriptors:
@@ -137,7 +138,8 @@ class TestSettleDescriptors:
         thread = threading.Thread(target=opens)
         thread.start()
         try:
-            settle_descriptors()
+            with in_less_than(5):
+                settle_descriptors()
         finally:
             over.set()
             thread.join()
