@@ -144,6 +144,8 @@ def test_nothing_is_left_behind(answers):
         (..., 2, "2"),
         (2, 2, "✓ 2, as you said."),
         ((3, 7), [3, 7], "✓ [3, 7], as you said."),
+        ("sigio", ["sigio"], "✓ ['sigio'], as you said."),
+        ("sigio", ["sigio", "poll"], "✗ ['sigio', 'poll'], but you said 'sigio'."),
         ("A part ", "a part", "✓ 'a part', as you said."),
         ("true", True, "✓ True, as you said."),
         ("hello", b"hello", "✓ b'hello', as you said."),

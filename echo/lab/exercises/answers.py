@@ -23,6 +23,8 @@ def predicted(guess: Any, value: Any) -> Said:
         return Said(repr(value))
     if isinstance(guess, tuple) and isinstance(value, list):
         guess = list(guess)  # a, b without brackets is as good
+    if isinstance(value, list) and not isinstance(guess, list) and [guess] == value:
+        guess = value  # and of one, the one
     if isinstance(guess, str) and str(guess).strip().lower() == str(value).lower():
         guess = value  # 'True' and 'A part' are as good
     if isinstance(guess, str) and isinstance(value, bytes) and guess.encode() == value:

@@ -63,7 +63,8 @@ def check_repair(name: str, old: Any, new: Any) -> None:
     if len(found) != 1:
         why = f"is not a line of {name}.py: copy one whole line, exactly as it is there"
         if found:
-            why = f"is on {len(found)} lines of {name}.py: take a line that is there only once"
+            why = f"is on {len(found)} lines of {name}.py: take one that is there only once"
+            why += ", perhaps the line above"
         say("open", f"{was!r} {why}.")
         return
     module = animal.changes[0].module  # they are all in one file

@@ -34,11 +34,15 @@ JOBS = {
     "chat": [
         ASLEEP,
         TOGETHER,
-        Need("threads", is_one_of("1"), "a thread for each of 10,000 clients costs kilobytes each"),
+        Need("threads", is_one_of("1"), "10,000 threads take more than 64 MB, at kilobytes each"),
         Need(
             "high", is_one_of("served"), "it cannot serve a client whose descriptor is above 1023"
         ),
-        Need("one wait", is_one_of("flat"), "each wait pays for all the idle clients"),
+        Need(
+            "one wait",
+            is_one_of("flat"),
+            "hundreds of times a second, a wait pays for all the idle clients",
+        ),
     ],
     "reports": [
         TOGETHER,

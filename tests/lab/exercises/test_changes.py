@@ -40,4 +40,4 @@ def test_no_answer_yet(old, new, said, capsys):
 
 def test_a_line_that_stands_twice(capsys):
     check_repair("drops_the_gone", "writing.discard(fd)", "pass")
-    assert "lines of drops_the_gone.py: take a line that is there" in capsys.readouterr().out
+    assert "lines of drops_the_gone.py: take one that is there" in capsys.readouterr().out
