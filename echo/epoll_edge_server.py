@@ -1,6 +1,6 @@
 """An echo server on edge-triggered epoll(7): one thread, many clients.
 
-The interest list lives in the kernel and never changes.  epoll reports once that bytes have
+The interest list lives in the kernel, and no entry changes.  epoll reports once that bytes have
 come, or that there is room again, and not again until more comes.  So a reported client stays
 in `ready` until recv() or send() says EAGAIN.  In one turn of the loop it gets at most one of
 each, so a client that keeps sending cannot hold up the others.
