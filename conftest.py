@@ -1,11 +1,29 @@
-"""For every pytest here, also for nbval's: no setting of the user reaches a kernel."""
+"""For every pytest here, also for nbval's: no setting of the user reaches a kernel.
 
+And the kernels of nbval need no port.  Ports are drawn before the kernel takes them, and a lesson
+that runs beside it may come in between: then nbval waits a minute, and every cell is an error.
+"""
+
+import os
 import tempfile
+import uuid
 from pathlib import Path
 
+import nbval.kernel
 import pytest
+from jupyter_client.manager import KernelManager
 
 from tools import kernel_env
+
+
+def on_unix_sockets(**options):
+    """A manager of a kernel whose files are beside the settings, see below; it removes them."""
+    folder = Path(os.environ["IPYTHONDIR"]).parent
+    file = folder / f"kernel-{uuid.uuid4().hex[:8]}.json"
+    return KernelManager(transport="ipc", connection_file=str(file), **options)
+
+
+nbval.kernel.KernelManager = on_unix_sockets
 
 
 def pytest_configure(config):

@@ -29,8 +29,8 @@ MACHINES = {
 PROGRAMS = all(map(path_of, ["redis-server", "nginx"]))  # CI need not have them
 if PROGRAMS:
     MACHINES["without programs"] = lesser.without_programs()
-NBVAL = ["-m", "pytest", "-p", "no:cacheprovider", "-c", "/dev/null", "-q", "--nbval"]
-NBVAL += ["--nbval-current-env", f"--nbval-sanitize-with={ROOT / 'sanitize.cfg'}"]
+NBVAL = ["-m", "pytest", "-p", "no:cacheprovider", "-p", "conftest", "-c", "/dev/null", "-q"]
+NBVAL += ["--nbval", "--nbval-current-env", f"--nbval-sanitize-with={ROOT / 'sanitize.cfg'}"]
 NEEDED = 10_500  # files: curve() has 10 000 descriptors
 
 CELLS = {
