@@ -172,6 +172,12 @@ def unread(sockets: list[socket.socket]) -> list[int]:
     return counts
 
 
+def segments_in(sock: socket.socket) -> int:
+    """Packets that have come in on a connection, empty ones too (tcpi_segs_in, since Linux 4.2)."""
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 144)
+    return int(struct.unpack_from("I", info, 140)[0])
+
+
 def tcp_info(sock: socket.socket) -> bytes:
     """What the kernel knows of a connection (tcp(7); struct tcp_info, include/uapi/linux/tcp.h).
 

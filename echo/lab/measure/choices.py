@@ -38,11 +38,7 @@ JOBS = {
         Need(
             "high", is_one_of("served"), "it cannot serve a client whose descriptor is above 1023"
         ),
-        Need(
-            "one wait",
-            is_one_of("flat"),
-            "hundreds of times a second, a wait pays for all the idle clients",
-        ),
+        Need("one wait", is_one_of("flat"), "each wait pays for all the idle clients"),
     ],
     "reports": [
         TOGETHER,

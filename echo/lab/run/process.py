@@ -35,12 +35,12 @@ from echo.lab.kernel.processes import (
     thread_state,
     touched,
 )
-from echo.lab.kernel.sockets import held_by_the_kernel, listeners
+from echo.lab.kernel.sockets import held_by_the_kernel, listeners, segments_in
 from echo.lab.kernel.tcp_table import TcpSocket, tcp_sockets
 from echo.lab.run.family import Family
 from echo.lab.run.faults import Flood
 from echo.lab.run.last_words import useful_line
-from echo.lab.run.rest import PATIENCE
+from echo.lab.run.rest import PATIENCE, until
 
 LISTENS = 10  # seconds that a command may take to listen: some start a virtual machine first
 GRACE = 0.5  # seconds between asking it to end and ending it
@@ -50,6 +50,8 @@ COMPUTES = 0.1  # seconds of processor time in which who has something to move m
 WAKES = 10  # or so many times that it wakes up for it
 PORTS = range(10_000, 32_768)  # the kernel gives none of these to a client (ip_local_port_range)
 ACKNOWLEDGED = 0.2  # seconds after which it is, TCP_DELACK_MAX (include/net/tcp.h)
+PROBED = 1.0  # seconds more by which a closed window has been asked about at least once
+PROBES = 5  # each may make room once more
 AT_ONCE = 4  # clients that any queue takes: socketserver's has 5 places
 SPARE_PLACES = 64  # descriptors by which there is room again: some servers take five for one client
 NO_DUMPS = {"ERL_CRASH_DUMP": os.devnull}  # nothing is left in the caller's folder
@@ -301,17 +303,22 @@ class Process:
     def owes(self, client: socket.socket, sent: int) -> bool:
         """Whether it has read, when it comes to rest, what it cannot give back to the kernel.
 
-        What a client has sent lies in four queues of the kernel, or else in the server.  The
-        client's kernel may be late with an acknowledgement, and then there is room again.
+        What a client has sent lies in four queues of the kernel, or else in the server.  There may
+        be room again when the client's kernel is late with an acknowledgement, or answers whether
+        its window is still closed (tcp_send_probe0 in net/ipv4/tcp_output.c).  We wait for that.
         """
-        for pause in (0.0, ACKNOWLEDGED):
-            time.sleep(pause)
-            with contextlib.suppress(TimeoutError):
-                self.settle()
-            held = self.kernel_holds(client)
-            if held is None or sent <= held:
-                return False
-        return True
+        before, held = None, self.held_at_rest(client)
+        for _ in range(PROBES):
+            if held is None or held >= sent or held == before:
+                break
+            wait_for_a_probe(client)
+            before, held = held, self.held_at_rest(client)
+        return held is not None and held < sent
+
+    def held_at_rest(self, client: socket.socket) -> int | None:
+        with contextlib.suppress(TimeoutError):
+            self.settle()
+        return self.kernel_holds(client)
 
     def kernel_holds(self, client: socket.socket) -> int | None:
         """Bytes of this connection that the kernel has, in either direction; None: it has ended."""
@@ -475,6 +482,13 @@ def reached_by_ipv4(port: int) -> bool:
         except OSError:
             return True
     return False
+
+
+def wait_for_a_probe(client: socket.socket) -> None:
+    came = segments_in(client)
+    time.sleep(ACKNOWLEDGED)
+    with contextlib.suppress(TimeoutError):
+        until(lambda: segments_in(client) != came, PROBED)
 
 
 def free_port() -> int:
