@@ -174,16 +174,15 @@ def unread(sockets: list[socket.socket]) -> list[int]:
 
 def segments_in(sock: socket.socket) -> int:
     """Packets that have come in on a connection, empty ones too (tcpi_segs_in, since Linux 4.2)."""
-    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 144)
-    return int(struct.unpack_from("I", info, 140)[0])
+    return int(struct.unpack_from("I", tcp_info(sock), 140)[0])
 
 
 def tcp_info(sock: socket.socket) -> bytes:
     """What the kernel knows of a connection (tcp(7); struct tcp_info, include/uapi/linux/tcp.h).
 
-    As much of it as there is since Linux 4.1.  Raises OSError for a socket that is closed.
+    As much of it as there is since Linux 4.2.  Raises OSError for a socket that is closed.
     """
-    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 136)
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 144)
 
 
 def connections(port: int) -> list[tuple[tuple[int, int], int]]:

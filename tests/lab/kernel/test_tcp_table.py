@@ -9,14 +9,7 @@ import pytest
 
 from echo.lab import listen, until
 from echo.lab.kernel import tcp_table
-from echo.lab.kernel.tcp_table import (
-    LISTEN,
-    TcpSocket,
-    dump,
-    in_proc,
-    once_each,
-    tcp_sockets,
-)
+from echo.lab.kernel.tcp_table import LISTEN, TcpSocket, dump, in_proc, once_each, tcp_sockets
 from echo.lab.run.clients import connected
 from echo.lab.run.faults import Full, more_descriptors
 
